@@ -1,0 +1,19 @@
+//! Doors that adapters implement: object-safe traits with numbered contract clauses.
+//!
+//! These are for authors of adapters and less stable than the rest. Each clause has a test in the contract suites of
+//! `syncline-testkit`, and every implementation, in memory or on a real server, passes the same suite.
+
+mod archive;
+mod clock;
+mod disk;
+mod random;
+
+use std::pin::Pin;
+
+pub use archive::{Archive, ArchiveStats, Change, ChangePage, Head, Outcome, PrefixScan};
+pub use clock::{Clock, Sleep};
+pub use disk::{DirLock, Disk, DiskFile, OpenMode};
+pub use random::Random;
+
+/// A boxed future: one box a batch is what it costs to keep ports object-safe.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,57 @@
+//! The machine's clocks.
+
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    Instant, WallTime,
+    port::{Clock, Sleep},
+};
+
+/// The machine's clocks; sleeps through tokio and honours its paused clock where a runtime is current.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+/// All instants of a process are counted from its first look at the clock.
+static ORIGIN: OnceLock<tokio::time::Instant> = OnceLock::new();
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the steady clock")]
+    fn now(&self) -> Instant {
+        let now = tokio::time::Instant::now();
+        Instant::from_origin(now.saturating_duration_since(*ORIGIN.get_or_init(|| now)))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the calendar")]
+    fn wall(&self) -> WallTime {
+        // A calendar before 1970 is a clock that was never set: the earliest time we can name.
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        WallTime::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
+    fn sleep_until(&self, at: Instant) -> Sleep {
+        let left = at.saturating_since(self.now());
+        Box::pin(async move { tokio::time::sleep(left).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_honours_a_paused_clock() {
+        let clock = SystemClock;
+        let start = clock.now();
+        clock.sleep_until(start + Duration::from_secs(3_600)).await;
+        assert!(clock.now().saturating_since(start) >= Duration::from_secs(3_600));
+    }
+
+    #[test]
+    fn the_calendar_is_in_this_century() {
+        assert!(SystemClock.wall() > WallTime::from_millis(1_700_000_000_000));
+    }
+}
