@@ -1,0 +1,74 @@
+//! Named streams and their owners.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use syncline_core::Result;
+
+use crate::{Commit, Durability, Seq, journal::Handle};
+
+/// One record of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place in the journal.
+    pub seq: Seq,
+    /// What was staged.
+    pub payload: Bytes,
+}
+
+/// Who a stream belongs to: told of every record of it, by the same call live and in recovery.
+///
+/// Records of one durability arrive in order of their sequence numbers. A `Buffered` record may overtake `Sync` ones whose
+/// sync still runs, so an owner that mixes both stages only such `Buffered` records as do not depend on those.
+pub trait Owner: Send + Sync {
+    /// Takes note of a record that is as durable as it was asked to be. Called on the journal's threads: it must be quick,
+    /// must not block, must not wait for this journal, and must not register or release a stream of it.
+    fn apply(&self, entry: Entry);
+}
+
+/// A registered stream. Clones name the same stream.
+#[derive(Clone)]
+pub struct Stream {
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) id: u32,
+    pub(crate) name: Arc<str>,
+}
+
+impl Stream {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Appends one record. As [`Transaction::commit`](crate::Transaction::commit), with one record in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Transaction::commit`](crate::Transaction::commit).
+    pub fn append(&self, payload: impl Into<Bytes>, durability: Durability) -> Result<Commit> {
+        let mut transaction = self.handle.transaction();
+        transaction.stage(self, payload)?;
+        transaction.commit(durability)
+    }
+
+    /// Says that records of this stream before `seq` are not needed any more; their space is given back in time.
+    ///
+    /// It is not durable by itself: after a crash records may be replayed that were truncated before.
+    pub fn truncate_below(&self, seq: Seq) {
+        self.handle.truncate(self.id, seq.get());
+    }
+
+    /// Lets go of the stream: its owner hears of no more records, and another may register it.
+    pub fn release(&self) {
+        self.handle.release(self.id);
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

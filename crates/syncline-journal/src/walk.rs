@@ -1,0 +1,180 @@
+//! Reading the frames of one segment, forward, from a window over the file.
+
+use std::{io, ops::Range};
+
+use memchr::memmem;
+use syncline_core::port::DiskFile;
+
+use crate::frame::{self, Header};
+
+/// Bytes read at a time. A frame that is larger is read whole.
+const WINDOW: usize = 1_024 * 1_024;
+
+/// A forward reader over one segment's bytes.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    file: &'a dyn DiskFile,
+    len: u64,
+    crc_seed: u32,
+    check: bool,
+    /// Bytes of the file from `start`.
+    window: Vec<u8>,
+    start: u64,
+}
+
+/// What stands at an offset.
+#[derive(Debug)]
+pub(crate) enum Found<'w> {
+    /// An intact frame.
+    Frame(Header, &'w [u8]),
+    /// Nothing that is a frame.
+    Nothing,
+}
+
+/// What follows the last good frame of a segment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tail {
+    /// Bytes up to the last one that is not zero.
+    pub(crate) bytes: u64,
+    /// The first intact frame among them that comes later in the journal: offset and first sequence number.
+    pub(crate) next: Option<(u64, u64)>,
+    /// The greatest durable sequence number that an intact frame among them carries.
+    pub(crate) durable: u64,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(file: &'a dyn DiskFile, crc_seed: u32) -> io::Result<Self> {
+        Ok(Self { file, len: file.len()?, crc_seed, check: true, window: Vec::new(), start: 0 })
+    }
+
+    /// Takes frames as they are, without their checksum: a deliberate bug.
+    pub(crate) fn without_checks(mut self, without: bool) -> Self {
+        self.check = !without;
+        self
+    }
+
+    /// The frame at `offset`, if an intact one stands there.
+    pub(crate) fn frame_at(&mut self, offset: u64) -> io::Result<Found<'_>> {
+        let Some(head) = self.bytes(offset, frame::HEADER_LEN)?.and_then(|bytes| bytes.first_chunk().copied()) else {
+            return Ok(Found::Nothing);
+        };
+        let Some(header) = Header::decode(&head) else { return Ok(Found::Nothing) };
+        let (crc_seed, check) = (self.crc_seed, self.check);
+        if check && !frame::may_be_intact(crc_seed, offset, &head) {
+            return Ok(Found::Nothing);
+        }
+        let body_at = offset + frame::HEADER_LEN as u64;
+        let Some(body) = self.bytes(body_at, header.body_len as usize)? else { return Ok(Found::Nothing) };
+        if check && !frame::is_intact(crc_seed, offset, &head, body) {
+            return Ok(Found::Nothing);
+        }
+        Ok(Found::Frame(header, body))
+    }
+
+    /// Looks at all that follows `offset`, where no frame with the number `expected` stands.
+    pub(crate) fn tail(&mut self, offset: u64, expected: u64) -> io::Result<Tail> {
+        let mut tail = Tail::default();
+        let mut at = offset;
+        while at < self.len {
+            let Range { end, .. } = self.fill(at, WINDOW)?;
+            let chunk = self.window.get(self.index(at)..).unwrap_or_default();
+            if let Some(last) = last_used(chunk) {
+                tail.bytes = at + last as u64 + 1 - offset;
+            }
+            let candidates: Vec<u64> = memmem::find_iter(chunk, &frame::MAGIC).map(|i| at + i as u64).collect();
+            for candidate in candidates {
+                self.note_later_frame(candidate, expected, offset, &mut tail)?;
+            }
+            // The magic of a frame may lie across two windows.
+            at = if end < self.len { end - (frame::MAGIC.len() as u64 - 1) } else { end };
+        }
+        Ok(tail)
+    }
+
+    fn note_later_frame(&mut self, at: u64, expected: u64, bad: u64, tail: &mut Tail) -> io::Result<()> {
+        if let Found::Frame(header, _) = self.frame_at(at)? {
+            // A frame behind `expected` is one that a later segment holds again.
+            if header.first_seq >= expected {
+                tail.durable = tail.durable.max(header.durable);
+                // What replaces the bad place is a frame too, and needs the room of a header.
+                if at >= bad + frame::HEADER_LEN as u64 {
+                    tail.next.get_or_insert((at, header.first_seq));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `len` bytes at `offset`, or `None` where the file ends before them.
+    fn bytes(&mut self, offset: u64, len: usize) -> io::Result<Option<&[u8]>> {
+        let Some(end) = offset.checked_add(len as u64).filter(|end| *end <= self.len) else {
+            return Ok(None);
+        };
+        if offset < self.start || end > self.start + self.window.len() as u64 {
+            self.fill(offset, len.max(WINDOW))?;
+        }
+        let from = self.index(offset);
+        Ok(self.window.get(from..from + len))
+    }
+
+    /// Moves the window to `offset` and reads up to `len` bytes; returns the range that it covers then.
+    fn fill(&mut self, offset: u64, len: usize) -> io::Result<Range<u64>> {
+        let left = self.len.saturating_sub(offset);
+        let len = usize::try_from(left).map_or(len, |left| left.min(len));
+        self.window.resize(len, 0);
+        let read = self.file.read_at(&mut self.window, offset)?;
+        self.window.truncate(read);
+        self.start = offset;
+        if read < len {
+            // Shorter than it said: another process is at work, or the disk lies. What is not there is not a frame.
+            self.len = offset + read as u64;
+        }
+        Ok(offset..offset + read as u64)
+    }
+
+    fn index(&self, offset: u64) -> usize {
+        usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX)
+    }
+}
+
+/// The last byte that is not zero. In lines, because most of a segment that was not filled is zeros.
+fn last_used(bytes: &[u8]) -> Option<usize> {
+    const LINE: usize = 64;
+    let is_used = |byte: &u8| *byte != 0;
+    let (lines, rest) = bytes.as_chunks::<LINE>();
+    if let Some(last) = rest.iter().rposition(is_used) {
+        return Some(lines.len() * LINE + last);
+    }
+    let line = lines.iter().rposition(|line| line.iter().fold(0, |sum, byte| sum | byte) != 0)?;
+    lines.get(line)?.iter().rposition(is_used).map(|last| line * LINE + last)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use syncline_core::{
+        memory::MemoryDisk,
+        port::{Disk, OpenMode},
+    };
+
+    use super::*;
+    use crate::frame::Kind;
+
+    /// Quarantine once subtracted past zero: an intact frame with a wrong number stood in the bad place itself.
+    #[test]
+    fn the_bad_place_is_not_where_good_frames_go_on() {
+        let file = Arc::new(MemoryDisk::new()).open("segment", OpenMode::Create).unwrap();
+        let frame = |offset: u64, first_seq: u64| {
+            let mut bytes = Vec::new();
+            frame::encode_empty(&mut bytes, 7, offset, Header::empty(Kind::Witness, first_seq, first_seq, 0), 0);
+            file.write_at(&bytes, offset).unwrap();
+        };
+        frame(0, 5);
+        let alone = Walk::new(&*file, 7).unwrap().tail(0, 3).unwrap();
+        assert_eq!((alone.next, alone.durable), (None, 5));
+        frame(frame::HEADER_LEN as u64, 6);
+        let followed = Walk::new(&*file, 7).unwrap().tail(0, 3).unwrap();
+        assert_eq!((followed.next, followed.durable), (Some((frame::HEADER_LEN as u64, 6)), 6));
+    }
+}
