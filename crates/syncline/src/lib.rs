@@ -1,0 +1,104 @@
+//! Synchronization infrastructure: a journal, a tiered store and what is built on them, under one directory.
+//!
+//! Once a call returned `Ok` at the durability that was asked for, that write survives `kill -9` and loss of power, reaches
+//! every place it was routed to, in order per key, or waits where a person can see it.
+//!
+//! - [`Syncline`]: one directory, one journal, and everything on it. The front door.
+//! - [`engine`]: the tiered store, and [`SyncEngine`](engine::SyncEngine), which finds its tiers by URL.
+//! - [`journal`]: the crash-safe log under everything, and transactions over several of its streams.
+//! - [`port`]: what authors of adapters implement; less stable than the rest. [`memory`] holds plain implementations.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `sqlite` (default) | the archive on SQLite, bundled; [`Syncline`] needs it |
+//!
+//! # Examples
+//!
+//! ```
+//! use serde_json::json;
+//! use syncline::{Syncline, engine::{Durability, SyncItem}};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> syncline::Result<()> {
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let dir = dir.path();
+//! let syncline = Syncline::open(dir).await?;
+//! let receipt = syncline.engine().submit(SyncItem::new("users.1".into(), json!({"name": "Ada"}))).await?;
+//! receipt.wait(Durability::Archived).await?;
+//! syncline.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::indexing_slicing
+    )
+)]
+
+#[cfg(feature = "sqlite")]
+mod backup;
+mod blocking;
+#[cfg(feature = "sqlite")]
+mod builder;
+#[cfg(feature = "sqlite")]
+mod directory;
+#[cfg(feature = "sqlite")]
+mod inspect;
+#[cfg(feature = "sqlite")]
+mod layout;
+#[cfg(feature = "sqlite")]
+mod restore;
+#[cfg(feature = "sqlite")]
+mod stats;
+mod sync_engine;
+#[cfg(feature = "sqlite")]
+mod verified;
+
+/// The tiered store: what is submitted is journaled, readable at once, and archived in order per key.
+pub mod engine {
+    pub use syncline_engine::*;
+
+    pub use crate::sync_engine::{SyncEngine, SyncEngineConfig};
+}
+
+/// The journal: one crash-safe log under everything.
+pub mod journal {
+    pub use syncline_journal::*;
+}
+
+/// Adapters to databases.
+#[cfg(feature = "sqlite")]
+pub mod sql {
+    pub use syncline_sql::*;
+}
+
+pub use syncline_core::{
+    ContentHash, ContentType, Error, ErrorKind, Instant, Key, KeyId, NodeId, Result, SecretKey, Version, WallTime,
+    limits, memory, port, rt,
+};
+pub use syncline_journal::KeyRing;
+
+#[cfg(feature = "sqlite")]
+pub use {
+    backup::Backup,
+    builder::Builder,
+    directory::Syncline,
+    inspect::{Inspection, Lost, Torn},
+    restore::restore,
+    stats::Stats,
+    verified::Verified,
+};
+
+/// Target of every event that this crate emits through `tracing`.
+pub const TRACING_TARGET: &str = "syncline";
+
+/// The example of the README runs as a test.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

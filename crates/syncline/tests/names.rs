@@ -1,0 +1,52 @@
+//! Every public name of the root and of its modules, where the documents' names are to be found.
+
+#[rustfmt::skip]
+#[test]
+fn every_name_is_where_it_is_documented_to_be() {
+    use syncline::{
+        Backup, Builder, ContentHash, ContentType, Error, ErrorKind, Inspection, Instant, Key, KeyId, KeyRing, Lost, NodeId,
+        Result, SecretKey, Stats, Syncline, TRACING_TARGET, Torn, Verified, Version, WallTime, restore,
+    };
+    use syncline::engine::{
+        Durability, Engine, EngineConfig, EngineState, EngineStats, ItemView, Parts, Quarantined, Receipt, Report, Settled,
+        Submitted, Superseded, SyncEngine, SyncEngineConfig, SyncItem,
+    };
+    use syncline::journal::{
+        Commit, Committed, Config, Durability as JournalDurability, Entry, FileDisk, Journal, LostRange, OnDamage, Opened,
+        Owner, RecoveryReport, Seq, Stream, Transaction,
+    };
+    use syncline::limits::{ARCHIVE_BATCH_MAX, CONTENT_BYTES_MAX, DRIFT_MS_MAX, KEY_BYTES_MAX, SUBMISSION_BYTES_MAX};
+    use syncline::memory::{MemoryArchive, MemoryDisk};
+    use syncline::port::{Archive, BoxFuture, Clock, DirLock, Disk, DiskFile, Random};
+    use syncline::rt::{SystemClock, SystemRandom, Task, Thread, os, spawn, thread};
+    use syncline::sql::{SqliteArchive, SqliteConfig};
+
+    let names = [
+        name::<Backup>(), name::<Builder>(), name::<ContentHash>(), name::<ContentType>(), name::<Error>(),
+        name::<ErrorKind>(), name::<Inspection>(), name::<Instant>(), name::<Key>(), name::<KeyId>(), name::<KeyRing>(),
+        name::<Lost>(), name::<NodeId>(), name::<Result<()>>(), name::<SecretKey>(), name::<Stats>(), name::<Syncline>(),
+        name::<Torn>(), name::<Verified>(), name::<Version>(), name::<WallTime>(),
+        name::<Durability>(), name::<Engine>(), name::<EngineConfig>(), name::<EngineState>(), name::<EngineStats>(),
+        name::<ItemView>(), name::<Parts>(), name::<Quarantined>(), name::<Receipt>(), name::<Report>(), name::<Settled>(),
+        name::<Submitted>(), name::<Superseded>(), name::<SyncEngine>(), name::<SyncEngineConfig>(), name::<SyncItem>(),
+        name::<Commit>(), name::<Committed>(), name::<Config>(), name::<JournalDurability>(), name::<Entry>(),
+        name::<FileDisk>(), name::<Journal>(), name::<LostRange>(), name::<OnDamage>(), name::<Opened>(),
+        name::<dyn Owner>(), name::<RecoveryReport>(), name::<Seq>(), name::<Stream>(), name::<Transaction>(),
+        name::<MemoryArchive>(), name::<MemoryDisk>(),
+        name::<dyn Archive>(), name::<BoxFuture<'static, ()>>(), name::<dyn Clock>(), name::<dyn DirLock>(),
+        name::<dyn Disk>(), name::<dyn DiskFile>(), name::<dyn Random>(),
+        name::<SystemClock>(), name::<SystemRandom>(), name::<Task<()>>(), name::<Thread>(),
+        name::<SqliteArchive>(), name::<SqliteConfig>(),
+    ];
+    assert!(names.iter().all(|name| !name.is_empty()));
+    let bounds = [ARCHIVE_BATCH_MAX, CONTENT_BYTES_MAX, KEY_BYTES_MAX, SUBMISSION_BYTES_MAX];
+    assert!(bounds.iter().all(|bound| *bound > 0) && DRIFT_MS_MAX > 0);
+    assert_eq!(TRACING_TARGET, "syncline");
+    // Functions are named, not called.
+    drop(restore("from", "to"));
+    let _: fn() = || drop((spawn("name", async {}), thread("name", || {}), os::process_id()));
+}
+
+fn name<T: ?Sized>() -> &'static str {
+    std::any::type_name::<T>()
+}
