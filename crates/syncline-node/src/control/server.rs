@@ -1,0 +1,181 @@
+//! The side that answers: the owner of the directory, while it does its own work.
+
+use std::{
+    io,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use syncline::{
+    Error, ErrorKind, Result, WallTime,
+    port::Clock as _,
+    rt::{self, SystemClock, Task, os},
+};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::watch,
+};
+
+use super::{
+    message::{Fault, PROTOCOL, PutHeader, Reply, Request},
+    socket, wire,
+};
+use crate::store::{Local, NewItem};
+
+/// Most processes served at once; others wait to be taken.
+const CONNECTIONS_MAX: usize = 32;
+/// How often a client hears that its request is being worked on.
+const WORKING_EVERY: Duration = Duration::from_secs(1);
+/// How long requests under way may take once the owner wants to end.
+const LAST_REQUESTS: Duration = Duration::from_secs(30);
+/// Pause after the system refused a connection: it is short of something that others must give back.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Answers other processes until it is stopped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    dir: PathBuf,
+    closing: watch::Sender<bool>,
+    task: Mutex<Option<Task<()>>>,
+}
+
+impl Server {
+    /// Listens in `dir` for requests to `local`, which holds its lock.
+    pub(crate) fn start(dir: &Path, local: Local) -> io::Result<Self> {
+        let listener = socket::bind(dir)?;
+        let (closing, closed) = watch::channel(false);
+        let task = rt::spawn("control socket", listen(listener, local, closed));
+        Ok(Self { dir: dir.to_owned(), closing, task: Mutex::new(Some(task)) })
+    }
+
+    /// Finishes what was asked, tells everybody else to ask the next owner, and removes the socket.
+    pub(crate) async fn stop(&self) -> Result<()> {
+        self.closing.send_replace(true);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(task) = task else { return Ok(()) };
+        task.await?;
+        socket::remove(&self.dir).map_err(|error| {
+            Error::new(ErrorKind::Unavailable, format!("cannot remove {}", socket::path(&self.dir).display()))
+                .with_source(error)
+        })
+    }
+}
+
+async fn listen(listener: UnixListener, local: Local, mut closing: watch::Receiver<bool>) {
+    let mut connections = FuturesUnordered::new();
+    loop {
+        let has_room = connections.len() < CONNECTIONS_MAX;
+        tokio::select! {
+            () = told_to_close(&mut closing) => break,
+            Some(_ended) = connections.next() => {}
+            accepted = listener.accept(), if has_room => match accepted {
+                Ok((stream, _)) => {
+                    connections.push(rt::spawn("control connection", serve(stream, local.clone(), closing.clone())));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot take a connection to the control socket");
+                    SystemClock.sleep_until(SystemClock.now() + REFUSED_PAUSE).await;
+                }
+            },
+        }
+    }
+    let drained = async { while connections.next().await.is_some() {} };
+    tokio::select! {
+        () = drained => {}
+        () = SystemClock.sleep_until(SystemClock.now() + LAST_REQUESTS) => {
+            tracing::warn!("a request through the control socket did not end and is given up");
+        }
+    }
+}
+
+/// Resolves once the owner wants to end; a server that is gone wants to as well.
+async fn told_to_close(closing: &mut watch::Receiver<bool>) {
+    let _told = closing.wait_for(|closing| *closing).await.is_ok();
+}
+
+/// Serves one connection. What goes wrong on it concerns only the client, who sees it too.
+async fn serve(mut stream: UnixStream, local: Local, closing: watch::Receiver<bool>) {
+    if let Err(error) = converse(&mut stream, &local, closing).await {
+        tracing::debug!(%error, "a connection to the control socket ended early");
+    }
+}
+
+async fn converse(stream: &mut UnixStream, local: &Local, mut closing: watch::Receiver<bool>) -> io::Result<()> {
+    loop {
+        // A request that has not come whole when the owner ends was not begun, and its sender is told so.
+        let next = tokio::select! {
+            biased;
+            () = told_to_close(&mut closing) => return wire::write(stream, &Reply::Closing, &[]).await,
+            next = wire::read(stream) => next?,
+        };
+        let Some((request, body)) = next else { return Ok(()) };
+        answer(stream, local, request, body).await?;
+    }
+}
+
+async fn answer(stream: &mut UnixStream, local: &Local, request: Request, body: Bytes) -> io::Result<()> {
+    let mut work = pin!(perform(local, request, body));
+    let (reply, body) = loop {
+        tokio::select! {
+            done = &mut work => break done.unwrap_or_else(|error| (Reply::Failed(Fault::from(&error)), Vec::new())),
+            () = SystemClock.sleep_until(SystemClock.now() + WORKING_EVERY) => {
+                wire::write(stream, &Reply::Working, &[]).await?;
+            }
+        }
+    };
+    wire::write(stream, &reply, &body).await
+}
+
+async fn perform(local: &Local, request: Request, body: Bytes) -> Result<(Reply, Vec<Bytes>)> {
+    let reply = match request {
+        Request::Hello { .. } => Reply::Hello { protocol: PROTOCOL, pid: os::process_id() },
+        Request::Get { id } => {
+            return Ok(match local.get(&id).await? {
+                Some(item) => (Reply::Item(Some(item.about)), vec![item.content]),
+                None => (Reply::Item(None), Vec::new()),
+            });
+        }
+        Request::Put { items, only_changed } => {
+            let results = local.put_many(unpack(items, body)?, only_changed).await;
+            Reply::Puts(results.into_iter().map(|result| result.map_err(|error| Fault::from(&error))).collect())
+        }
+        Request::Delete { id } => Reply::Deleted(local.delete(&id).await?),
+        Request::Scan(scan) => {
+            let page = local.scan(&scan).await?;
+            let (items, contents) = page.items.into_iter().map(|item| (item.about, item.content)).unzip();
+            return Ok((Reply::Page { items, more: page.more }, contents));
+        }
+        Request::Flush => {
+            local.flush().await?;
+            Reply::Flushed
+        }
+        Request::Stats => Reply::Stats(local.stats().await?),
+        Request::Verify => Reply::Verified(local.verify().await?),
+        Request::Backup => {
+            let dest = Path::new(std::ffi::OsStr::from_bytes(&body));
+            Reply::Backup(local.backup(dest).await?)
+        }
+        Request::Inspect => Reply::Inspection(local.inspect().await?),
+    };
+    Ok((reply, Vec::new()))
+}
+
+/// Items and their contents, which stand one after another in `body`.
+fn unpack(headers: Vec<PutHeader>, mut body: Bytes) -> Result<Vec<NewItem>> {
+    let mut items = Vec::with_capacity(headers.len());
+    for header in headers {
+        if header.bytes > body.len() {
+            return Err(Error::new(ErrorKind::Invalid, "a request says that it holds more bytes than it does"));
+        }
+        // Copied: an item that lives on must not keep the whole request in memory.
+        let content = Bytes::copy_from_slice(&body.split_to(header.bytes));
+        let expires_at = header.expires_at_ms.map(WallTime::from_millis);
+        items.push(NewItem { id: header.id, content, content_type: header.kind.into(), expires_at });
+    }
+    Ok(items)
+}

@@ -1,0 +1,94 @@
+//! Finding the way to a directory: through its owner when there is one, else by becoming the owner.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use syncline::{Builder, Error, ErrorKind, Instant, Result, port::Clock as _, rt::SystemClock};
+
+use super::{Local, Store, remote::Remote};
+use crate::control::{Client, Refusal, Server};
+
+/// Pause before another look at a directory whose owner is about to come or to go.
+const PAUSE: Duration = Duration::from_millis(30);
+
+/// Whether a missing directory is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It must be there.
+    Existing,
+    /// It is made.
+    Create,
+}
+
+/// How the directory is found and opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Where it is.
+    pub(crate) dir: PathBuf,
+    /// Opens it with all that was configured.
+    pub(crate) builder: Builder,
+    /// Whether only this process will do.
+    pub(crate) exclusive: bool,
+    /// How long an owner may be silent.
+    pub(crate) patience: Duration,
+    /// Whether a missing directory is made.
+    pub(crate) access: Access,
+}
+
+/// The way to the directory of `settings`.
+pub(crate) async fn open(settings: &Settings) -> Result<Store> {
+    // Asked again at each opening: between two the directory may have been removed.
+    if settings.access == Access::Existing && !settings.dir.is_dir() {
+        let message = format!("there is no directory {} any more", settings.dir.display());
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    let deadline = SystemClock.now() + settings.patience;
+    loop {
+        if let Some(store) = through_owner(settings).await? {
+            return Ok(store);
+        }
+        match become_owner(settings).await {
+            // Somebody holds it who does not listen yet, or not any more: look again.
+            Err(error) if error.kind() == ErrorKind::Conflict && SystemClock.now() < deadline => pause(deadline).await,
+            Err(error) if error.kind() == ErrorKind::Conflict => return Err(held(error, settings)),
+            result => return result,
+        }
+    }
+}
+
+async fn pause(deadline: Instant) {
+    let until = (SystemClock.now() + PAUSE).min(deadline);
+    SystemClock.sleep_until(until).await;
+}
+
+async fn through_owner(settings: &Settings) -> Result<Option<Store>> {
+    match Client::connect(&settings.dir, settings.patience).await {
+        Ok(client) if settings.exclusive => {
+            let (dir, pid) = (settings.dir.display(), client.pid());
+            let message =
+                format!("{dir} is held by process {pid}: end it, or leave out --exclusive to work through it");
+            Err(Error::new(ErrorKind::Denied, message))
+        }
+        Ok(client) => Ok(Some(Store::Remote(Remote::new(client)))),
+        Err(Refusal::NoOwner | Refusal::Closing) => Ok(None),
+        Err(Refusal::Failed(error)) => Err(error),
+    }
+}
+
+async fn become_owner(settings: &Settings) -> Result<Store> {
+    let syncline = Arc::new(settings.builder.clone().open().await?);
+    let local = Local::new(syncline);
+    match Server::start(&settings.dir, local.clone()) {
+        Ok(server) => Ok(Store::Local(local, Arc::new(server))),
+        Err(source) => {
+            let error = Error::new(ErrorKind::Unavailable, format!("cannot listen in {}", settings.dir.display()));
+            let closed = local.close().await;
+            closed.and(Err(error.with_source(source)))
+        }
+    }
+}
+
+fn held(error: Error, settings: &Settings) -> Error {
+    let (dir, patience) = (settings.dir.display(), settings.patience.as_secs_f64());
+    let message = format!("{dir} is held by a process that did not answer for {patience} s: wait, or end it");
+    Error::new(ErrorKind::Conflict, message).with_source(error)
+}

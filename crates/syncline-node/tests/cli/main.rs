@@ -1,0 +1,8 @@
+//! The real binary, from the outside: what it stores, prints, refuses, and survives.
+
+mod crash;
+mod import;
+mod items;
+mod owner;
+mod refusals;
+mod support;
