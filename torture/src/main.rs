@@ -1,0 +1,43 @@
+//! The program that crash, power-cut and simulation runs put through the mill.
+//!
+//! One file per command; what they share is `payload` (what is written), `history` (what was answered), `ledger` (the
+//! judgement) and `directory` (how it is opened).
+
+mod directory;
+mod history;
+mod ledger;
+mod payload;
+mod sim;
+mod verify;
+mod write;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+
+/// Writes a journal, dies, and verifies what stands.
+#[derive(Debug, Parser)]
+#[command(name = "torture")]
+enum Command {
+    Sim(sim::Args),
+    Write(write::Args),
+    Verify(verify::Args),
+}
+
+/// The journal did not open, or the command could not do its work.
+const BROKEN: u8 = 3;
+
+fn main() -> ExitCode {
+    let ended = match Command::parse() {
+        Command::Sim(args) => sim::run(&args),
+        Command::Write(args) => write::run(&args),
+        Command::Verify(args) => verify::run(&args),
+    };
+    ended.unwrap_or_else(|error| {
+        writeln!(io::stderr(), "torture: {error:?}").unwrap_or_default();
+        ExitCode::from(BROKEN)
+    })
+}
