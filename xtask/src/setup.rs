@@ -1,0 +1,176 @@
+//! `setup`: installs the Debian packages whose programs the tests run, when they are missing.
+
+use std::{fs, io, os::unix::fs::PermissionsExt, path::PathBuf};
+
+use crate::{cmd, error::Result};
+
+/// What Debian asks before a package starts its server; our answer is "no".
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+/// "Action not allowed", to `invoke-rc.d`.
+const POLICY_TEXT: &str = "#!/bin/sh\nexit 101\n";
+
+/// What a program is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// `cargo xtask test`.
+    Tests,
+    /// `cargo xtask powercut` alone: large, so only on request.
+    Powercut,
+}
+
+/// One program that is run, never linked.
+#[derive(Debug)]
+pub struct Need {
+    /// Searched on the path.
+    pub program: &'static str,
+    /// The Debian package that brings it.
+    pub package: &'static str,
+    /// What is not proven without it.
+    pub why: &'static str,
+    /// The command that runs it.
+    pub command: &'static str,
+    /// Who needs it.
+    pub group: Group,
+}
+
+/// Every program that any command runs beside cargo and git. A room that starts a server adds its line here.
+pub const NEEDS: &[Need] = &[
+    Need {
+        program: "strace",
+        package: "strace",
+        why: "kills a process at a chosen system call and makes one fail",
+        command: "crash",
+        group: Group::Tests,
+    },
+    Need {
+        program: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+        why: "is the machine whose power is cut",
+        command: "powercut",
+        group: Group::Powercut,
+    },
+    Need {
+        program: "busybox",
+        package: "busybox-static",
+        why: "is the whole user land of that machine",
+        command: "powercut",
+        group: Group::Powercut,
+    },
+    Need {
+        program: "cpio",
+        package: "cpio",
+        why: "packs its initial file system",
+        command: "powercut",
+        group: Group::Powercut,
+    },
+];
+
+/// Installs what the tests need and is missing.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct Args {
+    /// Also the emulator and the tools of `cargo xtask powercut`
+    #[arg(long)]
+    pub powercut: bool,
+    /// Only say what is missing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Installs the missing packages and says what it did.
+///
+/// # Errors
+///
+/// When something is missing that cannot be installed here: not root, no apt, or apt failed.
+pub fn run(args: Args) -> Result {
+    let missing = missing(NEEDS, args.powercut, |program| cmd::find(program).is_some());
+    if missing.is_empty() {
+        println!("setup: every program is installed");
+        return Ok(());
+    }
+    for need in &missing {
+        println!("setup: {} is missing: it {} ({})", need.program, need.why, need.command);
+    }
+    if args.dry_run {
+        return Ok(());
+    }
+    install(&missing)
+}
+
+fn missing(needs: &[Need], powercut: bool, installed: impl Fn(&str) -> bool) -> Vec<&Need> {
+    let asked = needs.iter().filter(|need| powercut || need.group == Group::Tests);
+    asked.filter(|need| !installed(need.program)).collect()
+}
+
+fn install(needs: &[&Need]) -> Result {
+    let packages: Vec<_> = needs.iter().map(|need| need.package).collect();
+    let list = packages.join(" ");
+    if cmd::find("apt-get").is_none() {
+        return Err(format!("no apt-get here: install what Debian calls {list}, by hand").into());
+    }
+    if cmd::capture(cmd::program("id").arg("-u"))?.trim() != "0" {
+        return Err(format!("only root can install {list}: run 'sudo apt-get install {list}', or this as root").into());
+    }
+    let _policy = Policy::deny_autostart()?;
+    let apt = |arguments: &[&str]| {
+        let mut command = cmd::program("apt-get");
+        cmd::run(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
+    };
+    apt(&["update", "-q"])?;
+    apt(&[&["install", "-y", "-q", "--no-install-recommends"], packages.as_slice()].concat())?;
+    println!("setup: installed {list}");
+    Ok(())
+}
+
+/// While it lives, packages that bring a server do not start it. A policy that the machine has already is left alone.
+#[derive(Debug)]
+struct Policy {
+    ours: Option<PathBuf>,
+}
+
+impl Policy {
+    fn deny_autostart() -> Result<Self> {
+        let path = PathBuf::from(POLICY);
+        if path.exists() {
+            return Ok(Self { ours: None });
+        }
+        let fail = |error: io::Error| format!("cannot write {POLICY}: {error}");
+        fs::write(&path, POLICY_TEXT).map_err(fail)?;
+        let policy = Self { ours: Some(path) };
+        fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755)).map_err(fail)?;
+        Ok(policy)
+    }
+}
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        let Some(path) = &self.ours else { return };
+        if let Err(error) = fs::remove_file(path) {
+            eprintln!("setup: {} stays behind: {error}", path.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_and_asked_for_is_installed() {
+        let names = |powercut, installed: &[&str]| -> Vec<&str> {
+            missing(NEEDS, powercut, |program| installed.contains(&program))
+                .iter()
+                .map(|need| need.program)
+                .collect()
+        };
+        assert_eq!(names(false, &[]), ["strace"]);
+        assert_eq!(names(false, &["strace"]), [""; 0]);
+        assert_eq!(names(true, &["strace", "cpio"]), ["qemu-system-x86_64", "busybox"]);
+    }
+
+    #[test]
+    fn every_need_has_its_reason() {
+        for need in NEEDS {
+            assert!(!need.why.is_empty() && !need.command.is_empty() && !need.package.is_empty(), "{need:?}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `sim`: the journal on the simulated disk, crashed at every operation of many histories.
+
+use std::{path::Path, process::Stdio, thread};
+
+use serde_json::Value;
+
+use crate::{
+    cmd,
+    crash::{dice, score::figure},
+    error::Result,
+    measure::Measure,
+    report::Stopwatch,
+    torture::{self, Build},
+};
+
+/// Disk images of the short run, which every change must pass.
+const SHORT_IMAGES: u64 = 500_000;
+/// Disk images of the long run, before a release.
+const LONG_IMAGES: u64 = 20_000_000;
+/// Images of the history that two processes must tell alike.
+const TRACE_IMAGES: u64 = 20_000;
+
+/// Crashes the journal on a simulated disk and checks every image that could remain.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct Args {
+    /// Twenty million images instead of half a million
+    #[arg(long)]
+    pub long: bool,
+    /// Replays a run; a fresh one is drawn and printed when left out
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// One object a figure, for machines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the simulation, then the planted bugs, then one seed in two processes.
+///
+/// # Errors
+///
+/// When an invariant is violated, a planted bug is not caught, or one seed tells two histories.
+pub fn run(args: Args, build: Build) -> Result {
+    let binary = torture::build(build)?;
+    let seed = args.seed.unwrap_or_else(dice::fresh_seed);
+    let long = if args.long { " --long" } else { "" };
+    eprintln!("sim: seed {seed}; replay with 'cargo xtask sim --seed {seed}{long}'");
+    images(&binary, args, seed)?;
+    let planted = ["sim", "--planted-all", "--seed", &seed.to_string()];
+    cmd::run(torture::command(&binary).args(planted).args(args.json.then_some("--json")))?;
+    same_history(&binary, seed)
+}
+
+/// The images of the run, shared among the processors: one seed, one process, one history.
+fn images(binary: &Path, args: Args, seed: u64) -> Result {
+    let wanted = if args.long { LONG_IMAGES } else { SHORT_IMAGES };
+    let processes = thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let share = wanted.div_ceil(processes);
+    let watch = Stopwatch::start();
+    let ended: Vec<Result<String>> = thread::scope(|scope| {
+        let one = |number: u64| scope.spawn(move || simulate(binary, share, seed.wrapping_add(number)));
+        let running: Vec<_> = (0..processes).map(one).collect();
+        let join = |run: thread::ScopedJoinHandle<'_, Result<String>>| match run.join() {
+            Ok(ended) => ended,
+            Err(_) => Err("the watcher of a run panicked".into()),
+        };
+        running.into_iter().map(join).collect()
+    });
+    let mut figures = Figures::default();
+    for text in ended {
+        figures.add(&text?);
+    }
+    for measure in figures.measures(wanted, watch.seconds()) {
+        measure.print(args.json);
+    }
+    if figures.violations == 0 {
+        Ok(())
+    } else {
+        Err("a promise was broken; the line above replays it".into())
+    }
+}
+
+/// One process; what it says of a violation goes to the terminal. Its figures tell how it ended.
+fn simulate(binary: &Path, images: u64, seed: u64) -> Result<String> {
+    let mut command = torture::command(binary);
+    command.args(["sim", "--json", "--images", &images.to_string(), "--seed", &seed.to_string()]);
+    let output = command.stderr(Stdio::inherit()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // A run that broke no promise and still failed did not run to its end.
+    if output.status.success() || Figures::of(&text).violations > 0 {
+        return Ok(text);
+    }
+    Err(format!("{}: the simulation with seed {seed} did not end", output.status).into())
+}
+
+/// What several processes counted.
+#[derive(Debug, Default, PartialEq)]
+struct Figures {
+    histories: u64,
+    images: u64,
+    violations: u64,
+}
+
+impl Figures {
+    fn of(text: &str) -> Self {
+        let mut figures = Self::default();
+        figures.add(text);
+        figures
+    }
+
+    /// Adds the figures that one process printed.
+    fn add(&mut self, text: &str) {
+        for object in objects(text) {
+            let name = object.get("name").and_then(Value::as_str).unwrap_or_default();
+            let sum = match name {
+                "sim.histories" => &mut self.histories,
+                "sim.images" => &mut self.images,
+                "sim.violations" => &mut self.violations,
+                _ => continue,
+            };
+            // A count, printed as a float.
+            let value = object.get("value").and_then(Value::as_f64).unwrap_or_default() as u64;
+            *sum += value;
+        }
+    }
+
+    fn measures(&self, wanted: u64, seconds: f64) -> [Measure; 4] {
+        let images = figure(self.images);
+        [
+            Measure::plain("sim.histories", figure(self.histories)),
+            Measure::at_least("sim.images", images, figure(wanted)),
+            Measure::plain("sim.images_per_second", (images / seconds.max(f64::MIN_POSITIVE)).round()),
+            Measure::exactly("sim.violations", figure(self.violations), 0.0),
+        ]
+    }
+}
+
+/// Two processes with one seed must tell one history, or no seed replays anything.
+fn same_history(binary: &Path, seed: u64) -> Result {
+    let trace = || -> Result<String> {
+        let mut command = torture::command(binary);
+        command.args(["sim", "--images", &TRACE_IMAGES.to_string(), "--seed", &seed.to_string(), "--json"]);
+        trace_hash(&cmd::capture(&mut command)?).ok_or_else(|| "the run printed no trace hash".into())
+    };
+    let (first, second) = (trace()?, trace()?);
+    if first != second {
+        return Err(format!("seed {seed} told two histories: trace {first} and {second}").into());
+    }
+    eprintln!("sim: seed {seed} told one history in two processes: trace {first}");
+    Ok(())
+}
+
+/// The value of the field `trace` in one of the printed objects.
+fn trace_hash(text: &str) -> Option<String> {
+    objects(text).filter_map(|object| object.get("trace")?.as_str().map(str::to_owned)).next()
+}
+
+fn objects(text: &str) -> impl Iterator<Item = Value> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trace_hash_is_found_among_figures() {
+        let text = "seed 7\n{\"name\":\"sim.violations\",\"value\":0}\n{\"trace\":\"00ff\"}\n";
+        assert_eq!(trace_hash(text).as_deref(), Some("00ff"));
+        assert_eq!(trace_hash("{\"name\":\"sim.images\",\"value\":3}"), None);
+    }
+
+    #[test]
+    fn processes_are_summed() {
+        let one = "{\"name\":\"sim.histories\",\"value\":2.0}\n{\"name\":\"sim.images\",\"value\":30.0}\n";
+        let two = "noise\n{\"name\":\"sim.images\",\"value\":12}\n{\"name\":\"sim.violations\",\"value\":1.0}\n";
+        let mut figures = Figures::of(one);
+        figures.add(two);
+        assert_eq!(figures, Figures { histories: 2, images: 42, violations: 1 });
+        let lines = figures.measures(40, 2.0).map(|measure| measure.json());
+        assert!(lines[1].contains("\"held\":true") && lines[3].contains("\"held\":false"), "{lines:?}");
+    }
+}
