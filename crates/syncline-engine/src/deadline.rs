@@ -15,13 +15,13 @@ pub(crate) async fn within<T>(clock: &dyn Clock, at: Instant, future: impl Futur
 mod tests {
     use std::{future, time::Duration};
 
-    use syncline_testkit::SimClock;
+    use syncline_testkit::MockClock;
 
     use super::*;
 
     #[tokio::test]
     async fn the_first_of_the_two_decides() {
-        let clock = SimClock::new();
+        let clock = MockClock::new();
         let at = clock.now() + Duration::from_secs(1);
         assert_eq!(within(&clock, at, future::ready(1)).await, Some(1));
         clock.advance(Duration::from_secs(1));

@@ -1,7 +1,7 @@
 //! For tests of Syncline and of its users: simulated disk and clock, contract suites, history checks.
 //!
 //! - [`SimDisk`]: a disk that fails as real ones do and shows every state it may be found in after loss of power
-//! - [`SimClock`], [`SeededRandom`], [`seed`]: time that is stepped, randomness that is replayed
+//! - [`MockClock`], [`SeededRandom`], [`seed`]: time that is stepped, randomness that is replayed
 //! - [`contract`]: one test a clause for each port
 //! - [`FaultyArchive`]: an archive that fails, hangs and loses replies on demand
 #![cfg_attr(
@@ -16,15 +16,14 @@
     )
 )]
 
-mod clock;
 pub mod contract;
 pub mod disk;
 mod faulty_archive;
 mod random;
 mod seed;
 
-pub use clock::SimClock;
 pub use disk::SimDisk;
 pub use faulty_archive::{ArchiveCall, Failure, FaultyArchive};
 pub use random::SeededRandom;
 pub use seed::seed;
+pub use syncline_core::memory::MockClock;

@@ -1,6 +1,12 @@
 //! Time and sleep, so that a test never waits for either.
 
-use std::{fmt::Debug, pin::Pin};
+use std::{
+    fmt::Debug,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread::Thread,
+};
 
 use crate::{Instant, WallTime};
 
@@ -15,6 +21,7 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 /// 2. `wall` may step in either direction.
 /// 3. `sleep_until(at)` resolves at `at` or later and not before; at once when `at` has passed.
 /// 4. Dropping a sleep cancels it.
+/// 5. `block_until(at)` returns at `at` or later and not before, whether or not a runtime is current.
 pub trait Clock: Debug + Send + Sync {
     /// The steady clock's moment.
     fn now(&self) -> Instant;
@@ -28,4 +35,41 @@ pub trait Clock: Debug + Send + Sync {
     ///
     /// Dropping it has no effect but that nobody is woken.
     fn sleep_until(&self, at: Instant) -> Sleep;
+
+    /// Blocks this thread until `now` has reached `at`.
+    fn block_until(&self, at: Instant) {
+        let mut sleep = self.sleep_until(at);
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        while let Poll::Pending = sleep.as_mut().poll(&mut cx) {
+            std::thread::park();
+        }
+    }
+}
+
+/// Wakes a thread that is parked.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Instant {
+        (**self).now()
+    }
+
+    fn wall(&self) -> WallTime {
+        (**self).wall()
+    }
+
+    fn sleep_until(&self, at: Instant) -> Sleep {
+        (**self).sleep_until(at)
+    }
+
+    fn block_until(&self, at: Instant) {
+        (**self).block_until(at);
+    }
 }

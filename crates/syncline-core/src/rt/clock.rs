@@ -5,12 +5,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use super::{task::is_async, timer};
 use crate::{
     Instant, WallTime,
     port::{Clock, Sleep},
 };
 
-/// The machine's clocks; sleeps through tokio and honours its paused clock where a runtime is current.
+/// The machine's clocks. Where a tokio runtime is current it sleeps through it and honours its paused clock; elsewhere a
+/// thread of its own wakes the sleepers, so that any executor will do.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -34,7 +36,16 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
     fn sleep_until(&self, at: Instant) -> Sleep {
         let left = at.saturating_since(self.now());
-        Box::pin(async move { tokio::time::sleep(left).await })
+        match is_async() {
+            true => Box::pin(tokio::time::sleep(left)),
+            false => Box::pin(timer::sleep(left)),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
+    fn block_until(&self, at: Instant) {
+        // Never through the runtime's timer: the thread that blocks may be the one that drives it.
+        std::thread::sleep(at.saturating_since(self.now()));
     }
 }
 

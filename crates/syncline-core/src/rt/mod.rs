@@ -4,7 +4,8 @@ mod clock;
 pub mod os;
 mod random;
 mod task;
+mod timer;
 
 pub use clock::SystemClock;
 pub use random::SystemRandom;
-pub use task::{Task, Thread, spawn, thread};
+pub use task::{Task, Thread, is_async, spawn, thread};

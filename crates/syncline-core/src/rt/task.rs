@@ -8,6 +8,11 @@ use std::{
 
 use crate::{Error, ErrorKind, Result};
 
+/// Whether this thread is inside an asynchronous runtime, whose tasks stop where it blocks.
+pub fn is_async() -> bool {
+    tokio::runtime::Handle::try_current().is_ok()
+}
+
 /// A running task. Awaiting it joins it; dropping it aborts it.
 #[derive(Debug)]
 #[must_use = "dropping a task aborts it"]

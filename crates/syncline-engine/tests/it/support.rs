@@ -16,14 +16,14 @@ use syncline_core::{
 };
 use syncline_engine::{Engine, EngineConfig, Parts, SyncItem};
 use syncline_journal::{Config, Journal};
-use syncline_testkit::{FaultyArchive, SeededRandom, SimClock};
+use syncline_testkit::{FaultyArchive, SeededRandom, MockClock};
 
 /// One directory, one archive and one clock, which outlive the engines that run on them.
 pub(crate) struct Rig {
     pub(crate) disk: MemoryDisk,
     pub(crate) rows: Arc<MemoryArchive>,
     pub(crate) archive: FaultyArchive,
-    pub(crate) clock: SimClock,
+    pub(crate) clock: MockClock,
 }
 
 /// An engine that runs, and its journal.
@@ -36,7 +36,7 @@ impl Rig {
     pub(crate) fn new() -> Self {
         let rows = Arc::new(MemoryArchive::new());
         let archive = FaultyArchive::new(Arc::clone(&rows) as _);
-        Self { disk: MemoryDisk::new(), rows, archive, clock: SimClock::new() }
+        Self { disk: MemoryDisk::new(), rows, archive, clock: MockClock::new() }
     }
 
     /// Everything but a journal.

@@ -241,14 +241,14 @@ async fn within<F: Future>(clock: &dyn Clock, until: Instant, future: F) -> Opti
 mod tests {
     use std::sync::mpsc;
 
-    use syncline_testkit::SimClock;
+    use syncline_testkit::MockClock;
 
     use super::*;
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
-    fn lane(threads: usize, waiting_max: usize) -> (Arc<Lane<u32>>, SimClock) {
-        let clock = SimClock::new();
+    fn lane(threads: usize, waiting_max: usize) -> (Arc<Lane<u32>>, MockClock) {
+        let clock = MockClock::new();
         let time = (Arc::new(clock.clone()) as Arc<dyn Clock>, DEADLINE);
         let lane = Lane::start("test", vec![0; threads], waiting_max, time, |_| ()).unwrap();
         (Arc::new(lane), clock)
@@ -265,7 +265,7 @@ mod tests {
         (job, go, begun)
     }
 
-    async fn sleepers(clock: &SimClock, count: usize) {
+    async fn sleepers(clock: &MockClock, count: usize) {
         while clock.sleepers() < count {
             tokio::task::yield_now().await;
         }

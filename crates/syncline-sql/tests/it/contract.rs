@@ -8,7 +8,7 @@ use syncline_core::{
     rt::SystemRandom,
 };
 use syncline_sql::{SqliteArchive, SqliteConfig};
-use syncline_testkit::{SimClock, contract::archive::Subject};
+use syncline_testkit::{MockClock, contract::archive::Subject};
 
 use crate::support::{Place, key, put};
 
@@ -84,7 +84,7 @@ async fn clause_4_content_moved_to_another_item_is_corrupt() {
 #[tokio::test]
 async fn clause_10_a_write_that_hangs_is_unknown_and_reads_go_on() {
     let place = Place::new();
-    let clock = SimClock::new();
+    let clock = MockClock::new();
     let config = SqliteConfig { busy_timeout: Duration::from_secs(3_600), ..place.config.clone() };
     let deadline = config.deadline;
     let archive = SqliteArchive::with_parts(config, Arc::new(clock.clone()), Arc::new(SystemRandom)).unwrap();

@@ -11,7 +11,7 @@ use syncline_sql::{
     SqliteArchive, SqliteConfig,
     sqlite::{FeedRetention, VerifyProgress},
 };
-use syncline_testkit::SimClock;
+use syncline_testkit::MockClock;
 
 use crate::support::{Place, key, put, tombstone};
 
@@ -65,7 +65,7 @@ async fn the_feed_is_bounded_by_bytes() {
 
 #[tokio::test]
 async fn the_feed_is_bounded_by_age() {
-    let (mut place, clock) = (Place::new(), SimClock::new());
+    let (mut place, clock) = (Place::new(), MockClock::new());
     place.config.feed = keep(u64::MAX, u64::MAX, Duration::from_secs(60));
     let archive =
         SqliteArchive::with_parts(place.config.clone(), Arc::new(clock.clone()), Arc::new(SystemRandom)).unwrap();

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use syncline_core::{
+use crate::{
     Instant, WallTime,
     port::{Clock, Sleep},
 };
@@ -21,15 +21,15 @@ use syncline_core::{
 /// ```
 /// use std::time::Duration;
 /// use syncline_core::port::Clock as _;
-/// use syncline_testkit::SimClock;
+/// use syncline_core::memory::MockClock;
 ///
-/// let clock = SimClock::new();
+/// let clock = MockClock::new();
 /// let start = clock.now();
 /// clock.advance(Duration::from_secs(3_600));
 /// assert_eq!(clock.now().saturating_since(start), Duration::from_secs(3_600));
 /// ```
 #[derive(Clone)]
-pub struct SimClock {
+pub struct MockClock {
     state: Arc<Mutex<State>>,
 }
 
@@ -43,7 +43,7 @@ struct State {
 /// 2026-01-01: a calendar that was set.
 const START: WallTime = WallTime::from_millis(1_767_225_600_000);
 
-impl SimClock {
+impl MockClock {
     /// A clock at its origin; its calendar says 2026-01-01.
     pub fn new() -> Self {
         let state = State { now: Instant::default(), wall: START, next_sleeper: 0, sleepers: BTreeMap::new() };
@@ -72,6 +72,16 @@ impl SimClock {
         Some(next)
     }
 
+    /// Sets the steady clock alone, even back, which no real one does, and wakes every sleep whose deadline was reached.
+    pub fn set(&self, now: Instant) {
+        let woken = {
+            let mut state = self.state();
+            state.now = now;
+            state.take_due()
+        };
+        woken.into_iter().for_each(Waker::wake);
+    }
+
     /// Sets the calendar alone, as an operator or a time server does: forward or back.
     pub fn set_wall(&self, wall: WallTime) {
         self.state().wall = wall;
@@ -94,17 +104,17 @@ impl State {
     }
 }
 
-impl Default for SimClock {
+impl Default for MockClock {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for SimClock {
+impl fmt::Debug for MockClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
         let sleepers = state.sleepers.len();
-        f.debug_struct("SimClock")
+        f.debug_struct("MockClock")
             .field("now", &state.now)
             .field("wall", &state.wall)
             .field("sleepers", &sleepers)
@@ -112,7 +122,7 @@ impl fmt::Debug for SimClock {
     }
 }
 
-impl Clock for SimClock {
+impl Clock for MockClock {
     fn now(&self) -> Instant {
         self.state().now
     }
@@ -122,18 +132,18 @@ impl Clock for SimClock {
     }
 
     fn sleep_until(&self, at: Instant) -> Sleep {
-        Box::pin(SimSleep { clock: self.clone(), at, place: None })
+        Box::pin(MockSleep { clock: self.clone(), at, place: None })
     }
 }
 
 /// One sleep; it stands among the sleepers from its first poll until it is woken or dropped.
-struct SimSleep {
-    clock: SimClock,
+struct MockSleep {
+    clock: MockClock,
     at: Instant,
     place: Option<(Instant, u64)>,
 }
 
-impl Future for SimSleep {
+impl Future for MockSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -151,7 +161,7 @@ impl Future for SimSleep {
     }
 }
 
-impl Drop for SimSleep {
+impl Drop for MockSleep {
     fn drop(&mut self) {
         if let Some(place) = self.place {
             self.clock.state().sleepers.remove(&place);
@@ -181,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_sleep_ends_at_its_deadline_and_not_before() {
-        let (clock, count) = (SimClock::new(), Arc::new(Count::default()));
+        let (clock, count) = (MockClock::new(), Arc::new(Count::default()));
         let mut sleep = clock.sleep_until(clock.now() + Duration::from_secs(2));
         assert!(poll(&mut sleep, &count).is_pending());
         clock.advance(Duration::from_millis(1_999));
@@ -194,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_dropped_sleep_wakes_nobody() {
-        let (clock, count) = (SimClock::new(), Arc::new(Count::default()));
+        let (clock, count) = (MockClock::new(), Arc::new(Count::default()));
         let mut sleep = clock.sleep_until(clock.now() + Duration::from_secs(1));
         assert!(poll(&mut sleep, &count).is_pending());
         assert_eq!(clock.sleepers(), 1);
@@ -205,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_next_deadline_is_reached_in_one_step() {
-        let (clock, count) = (SimClock::new(), Arc::new(Count::default()));
+        let (clock, count) = (MockClock::new(), Arc::new(Count::default()));
         let mut sleeps = [5, 3].map(|secs| clock.sleep_until(clock.now() + Duration::from_secs(secs)));
         assert!(sleeps.iter_mut().all(|sleep| poll(sleep, &count).is_pending()));
         assert_eq!(clock.advance_to_next(), Some(Instant::from_origin(Duration::from_secs(3))));
@@ -214,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_calendar_steps_alone() {
-        let clock = SimClock::new();
+        let clock = MockClock::new();
         clock.advance(Duration::from_secs(1));
         clock.set_wall(WallTime::from_millis(5));
         assert_eq!(
