@@ -9,15 +9,6 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// "Action not allowed", to `invoke-rc.d`.
 const POLICY_TEXT: &str = "#!/bin/sh\nexit 101\n";
 
-/// What a program is needed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// `cargo xtask test`.
-    Tests,
-    /// `cargo xtask powercut` alone: large, so only on request.
-    Powercut,
-}
-
 /// One program that is run, never linked.
 #[derive(Debug)]
 pub struct Need {
@@ -29,48 +20,20 @@ pub struct Need {
     pub why: &'static str,
     /// The command that runs it.
     pub command: &'static str,
-    /// Who needs it.
-    pub group: Group,
 }
 
-/// Every program that any command runs beside cargo and git. A room that starts a server adds its line here.
-pub const NEEDS: &[Need] = &[
-    Need {
-        program: "strace",
-        package: "strace",
-        why: "kills a process at a chosen system call and makes one fail",
-        command: "crash",
-        group: Group::Tests,
-    },
-    Need {
-        program: "qemu-system-x86_64",
-        package: "qemu-system-x86",
-        why: "is the machine whose power is cut",
-        command: "powercut",
-        group: Group::Powercut,
-    },
-    Need {
-        program: "busybox",
-        package: "busybox-static",
-        why: "is the whole user land of that machine",
-        command: "powercut",
-        group: Group::Powercut,
-    },
-    Need {
-        program: "cpio",
-        package: "cpio",
-        why: "packs its initial file system",
-        command: "powercut",
-        group: Group::Powercut,
-    },
-];
+/// Every program that tests run beside cargo and git. A room that starts a server adds its line here; `powercut` unpacks its
+/// own under the target directory, because installing an emulator may remove what a machine has.
+pub const NEEDS: &[Need] = &[Need {
+    program: "strace",
+    package: "strace",
+    why: "kills a process at a chosen system call and makes one fail",
+    command: "crash",
+}];
 
 /// Installs what the tests need and is missing.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct Args {
-    /// Also the emulator and the tools of `cargo xtask powercut`
-    #[arg(long)]
-    pub powercut: bool,
     /// Only say what is missing
     #[arg(long)]
     pub dry_run: bool,
@@ -82,7 +45,7 @@ pub struct Args {
 ///
 /// When something is missing that cannot be installed here: not root, no apt, or apt failed.
 pub fn run(args: Args) -> Result {
-    let missing = missing(NEEDS, args.powercut, |program| cmd::find(program).is_some());
+    let missing = missing(NEEDS, |program| cmd::find(program).is_some());
     if missing.is_empty() {
         println!("setup: every program is installed");
         return Ok(());
@@ -96,9 +59,8 @@ pub fn run(args: Args) -> Result {
     install(&missing)
 }
 
-fn missing(needs: &[Need], powercut: bool, installed: impl Fn(&str) -> bool) -> Vec<&Need> {
-    let asked = needs.iter().filter(|need| powercut || need.group == Group::Tests);
-    asked.filter(|need| !installed(need.program)).collect()
+fn missing(needs: &[Need], installed: impl Fn(&str) -> bool) -> Vec<&Need> {
+    needs.iter().filter(|need| !installed(need.program)).collect()
 }
 
 fn install(needs: &[&Need]) -> Result {
@@ -155,16 +117,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_missing_and_asked_for_is_installed() {
-        let names = |powercut, installed: &[&str]| -> Vec<&str> {
-            missing(NEEDS, powercut, |program| installed.contains(&program))
+    fn only_what_is_missing_is_installed() {
+        let names = |installed: &[&str]| -> Vec<&str> {
+            missing(NEEDS, |program| installed.contains(&program))
                 .iter()
                 .map(|need| need.program)
                 .collect()
         };
-        assert_eq!(names(false, &[]), ["strace"]);
-        assert_eq!(names(false, &["strace"]), [""; 0]);
-        assert_eq!(names(true, &["strace", "cpio"]), ["qemu-system-x86_64", "busybox"]);
+        assert_eq!(names(&[]), ["strace"]);
+        assert_eq!(names(&["strace"]), [""; 0]);
     }
 
     #[test]

@@ -20,6 +20,9 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     ("ignore", "a test that needs a program fails and names 'cargo xtask setup'"),
 ];
 
+/// Sleeps that are awaited where they stand are pauses between attempts; these may make them.
+const SLEEPERS: &[&str] = &["crates/syncline-core/", "crates/syncline-resilience/", "crates/syncline-testkit/"];
+
 /// Broken rules of one file.
 pub fn check(path: &str, text: &str) -> Vec<Finding> {
     let code = code::only(text);
@@ -35,7 +38,35 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
             findings.push(format!("{path}:{line}: #[expect] without a reason"));
         }
     }
+    if !SLEEPERS.iter().any(|own| path.starts_with(own)) {
+        findings.extend(pauses(&code).map(|line| {
+            format!("{path}:{line}: a pause between attempts: use RetryStrategy, the one loop that retries")
+        }));
+    }
     findings
+}
+
+/// Lines where a sleep is awaited by itself. A deadline stands in an arm of `select!` and is no pause.
+fn pauses(code: &str) -> impl Iterator<Item = usize> + '_ {
+    let sleeps = ["sleep_until", "block_until", "sleep"].into_iter().flat_map(|name| words(code, name));
+    sleeps.filter(|at| is_awaited(&code[*at..])).map(|at| code::line_of(code, at))
+}
+
+/// Whether the call that `code` begins with is followed by `.await`, or blocks.
+fn is_awaited(code: &str) -> bool {
+    let name = code.split('(').next().unwrap_or(code);
+    let mut depth = 0_usize;
+    let end = code.find(|c| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ')' && depth == 0
+    });
+    let is_call = code[name.len()..].starts_with('(');
+    let after = end.map_or("", |end| &code[end + 1..]);
+    is_call && (name == "block_until" || after.trim_start().starts_with(".await"))
 }
 
 /// How many exceptions each package has from each lint.
@@ -128,6 +159,15 @@ mod tests {
     fn an_exception_needs_its_reason() {
         found("#[expect(clippy::panic)] fn f() {}", 1);
         found("#[expect(clippy::panic, reason = \"our bug\")] fn f() {}", 0);
+    }
+
+    #[test]
+    fn a_pause_is_found_where_nobody_may_make_one() {
+        found("async fn f() { clock.sleep_until(clock.now() + PAUSE).await; }", 1);
+        found("async fn f() { sleep(delay(1, (2)))\n    .await }", 1);
+        found("fn f() { clock.block_until(at); }", 1);
+        found("tokio::select! { () = clock.sleep_until(at) => {} }\nfn sleep_until(at: Instant) -> Sleep {}", 0);
+        assert!(check("crates/syncline-core/src/a.rs", "async fn f() { clock.sleep_until(at).await }").is_empty());
     }
 
     #[test]
