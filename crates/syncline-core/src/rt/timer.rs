@@ -105,7 +105,10 @@ impl Timer {
                 queue = self.queue();
                 continue;
             }
-            let left = queue.sleepers.first_key_value().map(|((first, _), _)| first.saturating_duration_since(now));
+            let left = queue
+                .sleepers
+                .first_key_value()
+                .map(|((first, _), _)| first.saturating_duration_since(now));
             queue = self.wait(queue, left);
         }
     }

@@ -1,0 +1,178 @@
+//! What kind of failure an error is.
+
+use std::{any::Any, convert::Infallible, error::Error as StdError, fmt, io, sync::Arc, time::Duration};
+
+use syncline_core::{Error, ErrorKind};
+
+use crate::RetryError;
+
+/// What a failure says about trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// It may pass. The attempt may have had its effect.
+    Transient,
+    /// The other side asks for patience.
+    Throttled {
+        /// For how long, where it said so. A retry never comes earlier.
+        retry_after: Option<Duration>,
+    },
+    /// It will fail again in the same way. It says nothing about the health of the other side.
+    Permanent,
+    /// The request never reached the other side, so that trying again is safe whatever it does.
+    NotSent,
+}
+
+/// An error that knows its [`Class`].
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use syncline_resilience::{Class, Classify};
+///
+/// assert_eq!(io::Error::from(io::ErrorKind::ConnectionRefused).classify(), Class::NotSent);
+/// ```
+pub trait Classify {
+    /// Its class.
+    fn classify(&self) -> Class;
+}
+
+impl Classify for Error {
+    fn classify(&self) -> Class {
+        match self.kind() {
+            ErrorKind::Throttled { retry_after } => Class::Throttled { retry_after: Some(retry_after) },
+            ErrorKind::Unavailable => Class::NotSent,
+            ErrorKind::Full | ErrorKind::Unknown => Class::Transient,
+            // What is wrong, taken, forbidden, damaged or closed stays so.
+            _ => Class::Permanent,
+        }
+    }
+}
+
+impl Classify for io::Error {
+    fn classify(&self) -> Class {
+        match self.kind() {
+            io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable => Class::NotSent,
+            _ => Class::Transient,
+        }
+    }
+}
+
+impl<E> Classify for RetryError<E> {
+    /// What was retried here already, and what was refused here, is not retried again.
+    fn classify(&self) -> Class {
+        Class::Permanent
+    }
+}
+
+/// Who decides on the class of an error of type `E`.
+///
+/// A strategy has [`ByType`] until it is given a [`RetryCondition`] or, for one call, a closure.
+pub trait Judge<E> {
+    /// The class of `error`.
+    fn judge(&self, error: &E) -> Class;
+}
+
+impl<E, F: Fn(&E) -> Class> Judge<E> for F {
+    fn judge(&self, error: &E) -> Class {
+        self(error)
+    }
+}
+
+/// Judges by the type of the error, which can be any: [`Error`], [`io::Error`] and a [`RetryError`] over one of them, a
+/// `String` or a `&'static str` say what they are; every other error is [`Class::Transient`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ByType;
+
+impl<E: 'static> Judge<E> for ByType {
+    fn judge(&self, error: &E) -> Class {
+        known(error).unwrap_or(Class::Transient)
+    }
+}
+
+/// The class of an error of a known type.
+fn known(error: &dyn Any) -> Option<Class> {
+    fn class<T: Classify + 'static>(error: &dyn Any) -> Option<Class> {
+        error.downcast_ref::<T>().map(Classify::classify)
+    }
+    class::<Error>(error)
+        .or_else(|| class::<io::Error>(error))
+        .or_else(|| class::<RetryError<Error>>(error))
+        .or_else(|| class::<RetryError<io::Error>>(error))
+        .or_else(|| class::<RetryError<String>>(error))
+        .or_else(|| class::<RetryError<&'static str>>(error))
+        .or_else(|| class::<RetryError<Infallible>>(error))
+}
+
+/// A predicate over an error.
+type Predicate = dyn Fn(&(dyn StdError + 'static)) -> bool + Send + Sync;
+
+/// Which errors are retried. It sees them as `dyn Error`, so that the operation's error must be one.
+#[derive(Clone)]
+pub enum RetryCondition {
+    /// Each, whatever its class.
+    Always,
+    /// None.
+    Never,
+    /// Those for which the predicate is true. One that is known to be throttled or not sent stays so.
+    Custom(Arc<Predicate>),
+}
+
+impl<E: StdError + 'static> Judge<E> for RetryCondition {
+    fn judge(&self, error: &E) -> Class {
+        let is_retried = match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Custom(predicate) => predicate(error),
+        };
+        match known(error) {
+            _ if !is_retried => Class::Permanent,
+            Some(class @ (Class::Throttled { .. } | Class::NotSent)) => class,
+            _ => Class::Transient,
+        }
+    }
+}
+
+impl fmt::Debug for RetryCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Always => "Always",
+            Self::Never => "Never",
+            Self::Custom(_) => "Custom(..)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_types_say_what_they_are_and_others_are_transient() {
+        let throttled = Error::new(ErrorKind::Throttled { retry_after: Duration::from_secs(3) }, "slow down");
+        assert_eq!(ByType.judge(&throttled), Class::Throttled { retry_after: Some(Duration::from_secs(3)) });
+        assert_eq!(ByType.judge(&Error::new(ErrorKind::Denied, "no")), Class::Permanent);
+        assert_eq!(ByType.judge(&io::Error::from(io::ErrorKind::ConnectionRefused)), Class::NotSent);
+        assert_eq!(ByType.judge(&io::Error::from(io::ErrorKind::NotFound)), Class::Transient);
+        assert_eq!(ByType.judge(&RetryError::<io::Error>::CircuitBreakerOpen), Class::Permanent);
+        assert_eq!(ByType.judge(&"anything"), Class::Transient);
+    }
+
+    /// Trap 62: text that looks like a status is not one.
+    #[test]
+    fn a_condition_sees_the_type_of_the_error() {
+        let only_refused = RetryCondition::Custom(Arc::new(|error| {
+            let error = error.downcast_ref::<io::Error>();
+            error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+        }));
+        let port = io::Error::other("cannot bind port 5037");
+        assert_eq!(only_refused.judge(&port), Class::Permanent);
+        assert_eq!(only_refused.judge(&io::Error::from(io::ErrorKind::ConnectionReset)), Class::Transient);
+        assert_eq!(RetryCondition::Always.judge(&RetryError::<io::Error>::BudgetExhausted), Class::Transient);
+        assert_eq!(RetryCondition::Never.judge(&port), Class::Permanent);
+    }
+}

@@ -1,0 +1,188 @@
+//! Operations that are awaited.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
+
+use super::RetryStrategy;
+use crate::{
+    Attempt, Class, Judge, RetryError, RetryMetrics,
+    guard::{Admitted, Answer, Guard, Next},
+    time::{Clock, Sleep},
+};
+
+impl<C: Clock, K> RetryStrategy<C, K> {
+    /// Carries out `operation`, repeating it as the strategy says.
+    ///
+    /// # Errors
+    ///
+    /// What ended it, with the operation's last error in it: see [`RetryError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the attempt under way or ends the sleep. The breaker is told nothing of that attempt; a token
+    /// that was charged for a retry stays charged.
+    pub async fn execute<T, E, F, Fut>(&self, operation: F) -> Result<T, RetryError<E>>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: 'static,
+        K: Judge<E>,
+    {
+        run(&mut self.guard(), &self.clock, operation, &self.judge).await
+    }
+
+    /// [`execute`](Self::execute), and what it took. `name` labels spans and metrics; it is borrowed for the call.
+    pub async fn execute_with_metrics<T, E, F, Fut>(
+        &self,
+        name: impl AsRef<str>,
+        operation: F,
+    ) -> (Result<T, RetryError<E>>, RetryMetrics)
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: 'static,
+        K: Judge<E>,
+    {
+        let mut guard = Guard::new(self, Some(name.as_ref()));
+        let result = run(&mut guard, &self.clock, operation, &self.judge).await;
+        (result, guard.metrics())
+    }
+
+    /// [`execute`](Self::execute) with `classify` as the judge, for errors of any type.
+    pub async fn execute_classified<T, E, F, Fut>(
+        &self,
+        classify: impl Fn(&E) -> Class,
+        operation: F,
+    ) -> Result<T, RetryError<E>>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        run(&mut self.guard(), &self.clock, operation, &classify).await
+    }
+
+    /// [`execute`](Self::execute) with an operation that borrows what it needs and is told which attempt it is.
+    pub async fn execute_attempts<T, E, F>(&self, mut operation: F) -> Result<T, RetryError<E>>
+    where
+        F: AsyncFnMut(Attempt<'_, E>) -> Result<T, E>,
+        E: 'static,
+        K: Judge<E>,
+    {
+        let mut guard = self.guard();
+        loop {
+            let admitted = guard.admit()?;
+            let attempt = operation(guard.attempt(&admitted));
+            let answer = race(&self.clock, &admitted, attempt).await;
+            match guard.settle(admitted, answer, &self.judge) {
+                Next::Done(value) => return Ok(value),
+                Next::Stop(error) => return Err(error),
+                Next::Wait(delay) => sleep(&self.clock, delay).await,
+            }
+        }
+    }
+
+    /// [`execute_attempts`](Self::execute_attempts) until `stop` resolves: then the sleep under way is the last. An attempt is
+    /// never cut short by it, so that what it has in hand is settled.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute); [`StoppedBy::Caller`](crate::StoppedBy::Caller) when `stop` ended it.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn execute_until<T, E, F>(
+        &self,
+        stop: impl Future<Output = ()>,
+        mut operation: F,
+    ) -> Result<T, RetryError<E>>
+    where
+        F: AsyncFnMut(Attempt<'_, E>) -> Result<T, E>,
+        E: 'static,
+        K: Judge<E>,
+    {
+        let mut stop = pin!(stop);
+        let mut guard = self.guard();
+        loop {
+            let admitted = guard.admit()?;
+            let attempt = operation(guard.attempt(&admitted));
+            let answer = race(&self.clock, &admitted, attempt).await;
+            match guard.settle(admitted, answer, &self.judge) {
+                Next::Done(value) => return Ok(value),
+                Next::Stop(error) => return Err(error),
+                Next::Wait(delay) if is_stopped(stop.as_mut(), sleep(&self.clock, delay)).await => {
+                    return Err(guard.abandon());
+                }
+                Next::Wait(_) => {}
+            }
+        }
+    }
+}
+
+/// Whether `stop` resolved before `sleep`.
+async fn is_stopped(mut stop: Pin<&mut impl Future<Output = ()>>, sleep: impl Future<Output = ()>) -> bool {
+    let mut sleep = pin!(sleep);
+    poll_fn(|cx| match stop.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(true),
+        Poll::Pending => sleep.as_mut().poll(cx).map(|()| false),
+    })
+    .await
+}
+
+/// Drives `guard` with operations that say nothing of the attempt that they are.
+async fn run<C, K, T, E, F, Fut>(
+    guard: &mut Guard<'_, C, K, E>,
+    clock: &C,
+    mut operation: F,
+    judge: &impl Judge<E>,
+) -> Result<T, RetryError<E>>
+where
+    C: Clock,
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    loop {
+        let admitted = guard.admit()?;
+        let answer = race(clock, &admitted, operation()).await;
+        match guard.settle(admitted, answer, judge) {
+            Next::Done(value) => return Ok(value),
+            Next::Stop(error) => return Err(error),
+            Next::Wait(delay) => sleep(clock, delay).await,
+        }
+    }
+}
+
+/// Awaits an attempt until its deadline, marked as inside of it whenever it is polled.
+async fn race<C, T, E>(
+    clock: &C,
+    admitted: &Admitted<'_, C>,
+    attempt: impl Future<Output = Result<T, E>>,
+) -> Answer<T, E>
+where
+    C: Clock,
+{
+    let mut attempt = pin!(attempt);
+    // Made at the first wait: an attempt that answers at once costs no sleep.
+    let mut over: Option<Sleep> = None;
+    poll_fn(|cx| {
+        let polled = {
+            let _inside = admitted.enter();
+            attempt.as_mut().poll(cx)
+        };
+        if let Poll::Ready(result) = polled {
+            return Poll::Ready(result.into());
+        }
+        let Some(deadline) = admitted.deadline() else { return Poll::Pending };
+        let over = over.get_or_insert_with(|| clock.sleep_until(deadline));
+        over.as_mut().poll(cx).map(|()| Answer::TimedOut)
+    })
+    .await
+}
+
+async fn sleep<C: Clock>(clock: &C, delay: Duration) {
+    clock.sleep_until(clock.now() + delay).await;
+}
