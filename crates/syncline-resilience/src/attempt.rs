@@ -2,6 +2,46 @@
 
 use std::time::Duration;
 
+/// An operation with a type of its own: for one that borrows what it changes and whose future moves between threads, which
+/// closures cannot promise together.
+///
+/// # Examples
+///
+/// ```
+/// use std::{future::pending, io};
+/// use syncline_resilience::{Attempt, Operation, RetryStrategy};
+///
+/// struct Read<'a>(&'a mut Vec<u32>);
+///
+/// impl Operation for Read<'_> {
+///     type Output = usize;
+///     type Error = io::Error;
+///
+///     async fn attempt(&mut self, attempt: Attempt<'_, io::Error>) -> io::Result<usize> {
+///         self.0.push(attempt.number());
+///         Ok(self.0.len())
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let mut seen = Vec::new();
+/// let read = RetryStrategy::new().execute_until(pending(), &mut Read(&mut seen)).await;
+/// assert_eq!(read.unwrap(), 1);
+/// # });
+/// ```
+pub trait Operation {
+    /// What it gives.
+    type Output;
+    /// What it fails with.
+    type Error: 'static;
+
+    /// Makes one attempt.
+    fn attempt(
+        &mut self,
+        attempt: Attempt<'_, Self::Error>,
+    ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+}
+
 /// One attempt, as its operation sees it.
 #[derive(Debug)]
 pub struct Attempt<'a, E> {

@@ -57,6 +57,8 @@ pub mod backoff;
 pub mod breaker;
 pub mod budget;
 mod classify;
+#[cfg(feature = "serde")]
+pub mod config;
 mod error;
 pub mod guard;
 mod metrics;
@@ -68,7 +70,7 @@ mod strategy;
 mod sync;
 pub mod time;
 
-pub use attempt::Attempt;
+pub use attempt::{Attempt, Operation};
 pub use backoff::Backoff;
 pub use breaker::CircuitBreaker;
 pub use budget::RetryBudget;

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The clock, by the path of its users.
 pub use crate::time;
 pub use crate::{
-    attempt::Attempt,
+    attempt::{Attempt, Operation},
     backoff::{
         Backoff, BackoffStrategy, ConstantBackoff, Delays, ExponentialBackoff, FibonacciBackoff, Jitter, LinearBackoff,
     },

@@ -5,12 +5,17 @@
 //!
 //! - [`Syncline`]: one directory, one journal, and everything on it. The front door.
 //! - [`engine`]: the tiered store, and [`SyncEngine`](engine::SyncEngine), which finds its tiers by URL.
+//! - [`retry`]: [`RetryStrategy`], [`CircuitBreaker`] and [`RetryBudget`] for what may fail for a while.
 //! - [`journal`]: the crash-safe log under everything, and transactions over several of its streams.
 //! - [`port`]: what authors of adapters implement; less stable than the rest. [`memory`] holds plain implementations.
 //!
 //! | feature | what it adds |
 //! |---|---|
 //! | `sqlite` (default) | the archive on SQLite, bundled; [`Syncline`] needs it |
+//! | `tracing` | a span for each retried operation, a child for each attempt |
+//! | `prometheus` | `retry::metrics_export` |
+//! | `tower` | layers for tower services in `resilience::tower` |
+//! | `full` | all of them |
 //!
 //! # Examples
 //!
@@ -78,11 +83,27 @@ pub mod sql {
     pub use syncline_sql::*;
 }
 
+/// Retry, circuit breaker and retry budget, by the path of those who retry.
+pub mod retry {
+    pub use syncline_resilience::retry::*;
+}
+
+/// The generic core of [`retry`]: each part by its own module, with nothing of queues or engines in it.
+pub mod resilience {
+    pub use syncline_resilience::*;
+}
+
 pub use syncline_core::{
     ContentHash, ContentType, Error, ErrorKind, Instant, Key, KeyId, NodeId, Result, SecretKey, Version, WallTime,
     limits, memory, port, rt,
 };
 pub use syncline_journal::KeyRing;
+pub use syncline_resilience::{
+    BUDGET_REFILL_INTERVAL, CircuitBreaker, DEFAULT_BASE_DELAY, DEFAULT_CIRCUIT_TIMEOUT, DEFAULT_FAILURE_THRESHOLD,
+    DEFAULT_HALF_OPEN_REQUESTS, DEFAULT_JITTER_FACTOR, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_DELAY,
+    DEFAULT_SUCCESS_THRESHOLD, MockClock, RetryBudget, RetryCondition, RetryError, RetryPolicies, RetryPolicyBuilder,
+    RetryStrategy,
+};
 
 #[cfg(feature = "sqlite")]
 pub use {

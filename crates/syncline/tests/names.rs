@@ -21,7 +21,24 @@ fn every_name_is_where_it_is_documented_to_be() {
     use syncline::rt::{SystemClock, SystemRandom, Task, Thread, os, spawn, thread};
     use syncline::sql::{SqliteArchive, SqliteConfig};
 
+    use syncline::retry::{
+        Attempt, Backoff, BackoffStrategy, BreakerRegistry, BreakerStats, BudgetLease, ByType, CircuitState, Class, Classify,
+        ConstantBackoff, Delays, ExponentialBackoff, FibonacciBackoff, Guard, Jitter, Judge, LinearBackoff, Permit, Rejected,
+        RetryMetrics, StoppedBy, Transition, TransitionReason, time::MockClock as RetryMockClock,
+    };
+    use syncline::{
+        CircuitBreaker, MockClock, RetryBudget, RetryCondition, RetryError, RetryPolicies, RetryPolicyBuilder, RetryStrategy,
+    };
+
     let names = [
+        name::<Attempt<'static, ()>>(), name::<Backoff>(), name::<dyn BackoffStrategy>(), name::<BreakerRegistry<String>>(),
+        name::<BreakerStats>(), name::<BudgetLease<'static>>(), name::<ByType>(), name::<CircuitState>(), name::<Class>(),
+        name::<dyn Classify>(), name::<ConstantBackoff>(), name::<Delays>(), name::<ExponentialBackoff>(),
+        name::<FibonacciBackoff>(), name::<Guard<'static>>(), name::<Jitter>(), name::<dyn Judge<()>>(),
+        name::<LinearBackoff>(), name::<Permit<'static>>(), name::<Rejected>(), name::<RetryMetrics>(), name::<StoppedBy>(),
+        name::<Transition>(), name::<TransitionReason>(), name::<RetryMockClock>(),
+        name::<CircuitBreaker>(), name::<MockClock>(), name::<RetryBudget>(), name::<RetryCondition>(),
+        name::<RetryError<()>>(), name::<RetryPolicies>(), name::<RetryPolicyBuilder>(), name::<RetryStrategy>(),
         name::<Backup>(), name::<Builder>(), name::<ContentHash>(), name::<ContentType>(), name::<Error>(),
         name::<ErrorKind>(), name::<Inspection>(), name::<Instant>(), name::<Key>(), name::<KeyId>(), name::<KeyRing>(),
         name::<Lost>(), name::<NodeId>(), name::<Result<()>>(), name::<SecretKey>(), name::<Stats>(), name::<Syncline>(),

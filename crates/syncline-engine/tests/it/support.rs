@@ -16,7 +16,7 @@ use syncline_core::{
 };
 use syncline_engine::{Engine, EngineConfig, Parts, SyncItem};
 use syncline_journal::{Config, Journal};
-use syncline_testkit::{FaultyArchive, SeededRandom, MockClock};
+use syncline_testkit::{FaultyArchive, MockClock, SeededRandom};
 
 /// One directory, one archive and one clock, which outlive the engines that run on them.
 pub(crate) struct Rig {

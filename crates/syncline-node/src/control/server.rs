@@ -12,8 +12,9 @@ use std::{
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use syncline::{
-    Error, ErrorKind, Result, WallTime,
+    Error, ErrorKind, Result, RetryError, RetryStrategy, WallTime,
     port::Clock as _,
+    retry::Backoff,
     rt::{self, SystemClock, Task, os},
 };
 use tokio::{
@@ -73,15 +74,9 @@ async fn listen(listener: UnixListener, local: Local, mut closing: watch::Receiv
         tokio::select! {
             () = told_to_close(&mut closing) => break,
             Some(_ended) = connections.next() => {}
-            accepted = listener.accept(), if has_room => match accepted {
-                Ok((stream, _)) => {
-                    connections.push(rt::spawn("control connection", serve(stream, local.clone(), closing.clone())));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot take a connection to the control socket");
-                    SystemClock.sleep_until(SystemClock.now() + REFUSED_PAUSE).await;
-                }
-            },
+            Ok(stream) = accept(&listener), if has_room => {
+                connections.push(rt::spawn("control connection", serve(stream, local.clone(), closing.clone())));
+            }
         }
     }
     let drained = async { while connections.next().await.is_some() {} };
@@ -91,6 +86,20 @@ async fn listen(listener: UnixListener, local: Local, mut closing: watch::Receiv
             tracing::warn!("a request through the control socket did not end and is given up");
         }
     }
+}
+
+/// The next connection, however often the system refuses one.
+async fn accept(listener: &UnixListener) -> Result<UnixStream, RetryError<io::Error>> {
+    let strategy = RetryStrategy::new()
+        .with_unlimited_attempts()
+        .with_backoff(Backoff::constant(REFUSED_PAUSE));
+    let accepted = strategy.execute(|| async {
+        let accepted = listener.accept().await;
+        accepted.map(|(stream, _)| stream).inspect_err(|error| {
+            tracing::warn!(%error, "cannot take a connection to the control socket");
+        })
+    });
+    accepted.await
 }
 
 /// Resolves once the owner wants to end; a server that is gone wants to as well.

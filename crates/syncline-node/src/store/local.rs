@@ -3,10 +3,9 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use syncline::{
-    Backup, Error, Inspection, Result, Stats, Syncline, Verified,
+    Backup, Error, Inspection, Result, RetryStrategy, Stats, Syncline, Verified,
     engine::{Submitted, SyncItem},
-    port::Clock as _,
-    rt::SystemClock,
+    retry::Backoff,
 };
 
 use super::item::{Item, NewItem, Page, Put, PutResult, Scan};
@@ -170,10 +169,10 @@ fn put(submitted: &Submitted) -> Put {
 impl Local {
     /// Resolves when the archive has failed and not answered since.
     async fn archive_goes_down(&self) {
-        let clock = SystemClock;
-        while self.archive_error().is_none() {
-            clock.sleep_until(clock.now() + LOOK_EVERY).await;
-        }
+        let looking = RetryStrategy::new().with_unlimited_attempts().with_backoff(Backoff::constant(LOOK_EVERY));
+        let found = looking.execute(|| async { self.archive_error().map(drop).ok_or("it is up") }).await;
+        // Without a bound it ends in one way only.
+        debug_assert!(found.is_ok());
     }
 }
 

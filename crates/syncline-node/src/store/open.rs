@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use syncline::{Builder, Error, ErrorKind, Instant, Result, port::Clock as _, rt::SystemClock};
+use syncline::{
+    Builder, Error, ErrorKind, Result, RetryStrategy,
+    retry::{Backoff, Class},
+};
 
 use super::{Local, Store, remote::Remote};
 use crate::control::{Client, Refusal, Server};
@@ -41,23 +44,34 @@ pub(crate) async fn open(settings: &Settings) -> Result<Store> {
         let message = format!("there is no directory {} any more", settings.dir.display());
         return Err(Error::new(ErrorKind::Invalid, message));
     }
-    let deadline = SystemClock.now() + settings.patience;
-    loop {
-        if let Some(store) = through_owner(settings).await? {
-            return Ok(store);
-        }
-        match become_owner(settings).await {
-            // Somebody holds it who does not listen yet, or not any more: look again.
-            Err(error) if error.kind() == ErrorKind::Conflict && SystemClock.now() < deadline => pause(deadline).await,
-            Err(error) if error.kind() == ErrorKind::Conflict => return Err(held(error, settings)),
-            result => return result,
-        }
+    // Attempts are bounded and not cut short: one of them may read a whole journal.
+    let looks = 1 + settings.patience.as_millis() / PAUSE.as_millis();
+    let strategy = RetryStrategy::new()
+        .with_backoff(Backoff::constant(PAUSE))
+        .with_max_attempts(u32::try_from(looks).unwrap_or(u32::MAX))
+        .map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))?;
+    let opened = strategy.execute_classified(is_held, || look(settings)).await;
+    opened.map_err(|error| match error.into_source() {
+        Some(error) if error.kind() == ErrorKind::Conflict => held(error, settings),
+        Some(error) => error,
+        None => Error::new(ErrorKind::Unavailable, format!("{} was not looked at", settings.dir.display())),
+    })
+}
+
+/// Somebody may hold the directory who does not listen yet, or not any more: look again. Nothing else passes by itself.
+fn is_held(error: &Error) -> Class {
+    if error.kind() == ErrorKind::Conflict {
+        Class::Transient
+    } else {
+        Class::Permanent
     }
 }
 
-async fn pause(deadline: Instant) {
-    let until = (SystemClock.now() + PAUSE).min(deadline);
-    SystemClock.sleep_until(until).await;
+async fn look(settings: &Settings) -> Result<Store> {
+    match through_owner(settings).await? {
+        Some(store) => Ok(store),
+        None => become_owner(settings).await,
+    }
 }
 
 async fn through_owner(settings: &Settings) -> Result<Option<Store>> {

@@ -9,7 +9,7 @@ use std::{
 
 use super::RetryStrategy;
 use crate::{
-    Attempt, Class, Judge, RetryError, RetryMetrics,
+    Attempt, Class, Judge, Operation, RetryError, RetryMetrics,
     guard::{Admitted, Answer, Guard, Next},
     time::{Clock, Sleep},
 };
@@ -65,7 +65,9 @@ impl<C: Clock, K> RetryStrategy<C, K> {
         run(&mut self.guard(), &self.clock, operation, &classify).await
     }
 
-    /// [`execute`](Self::execute) with an operation that borrows what it needs and is told which attempt it is.
+    /// [`execute`](Self::execute) with an operation that borrows what it needs and is told which attempt it is. Where its
+    /// future must also move between threads and the compiler cannot see that it may, give the operation a type of its own:
+    /// [`execute_until`](Self::execute_until).
     pub async fn execute_attempts<T, E, F>(&self, mut operation: F) -> Result<T, RetryError<E>>
     where
         F: AsyncFnMut(Attempt<'_, E>) -> Result<T, E>,
@@ -85,8 +87,8 @@ impl<C: Clock, K> RetryStrategy<C, K> {
         }
     }
 
-    /// [`execute_attempts`](Self::execute_attempts) until `stop` resolves: then the sleep under way is the last. An attempt is
-    /// never cut short by it, so that what it has in hand is settled.
+    /// Carries out an operation that has a type of its own, until `stop` resolves: then the sleep under way is the last. An
+    /// attempt is never cut short by it, so that what it has in hand is settled.
     ///
     /// # Errors
     ///
@@ -95,21 +97,20 @@ impl<C: Clock, K> RetryStrategy<C, K> {
     /// # Cancel safety
     ///
     /// As [`execute`](Self::execute).
-    pub async fn execute_until<T, E, F>(
+    pub async fn execute_until<O>(
         &self,
         stop: impl Future<Output = ()>,
-        mut operation: F,
-    ) -> Result<T, RetryError<E>>
+        operation: &mut O,
+    ) -> Result<O::Output, RetryError<O::Error>>
     where
-        F: AsyncFnMut(Attempt<'_, E>) -> Result<T, E>,
-        E: 'static,
-        K: Judge<E>,
+        O: Operation,
+        K: Judge<O::Error>,
     {
         let mut stop = pin!(stop);
         let mut guard = self.guard();
         loop {
             let admitted = guard.admit()?;
-            let attempt = operation(guard.attempt(&admitted));
+            let attempt = operation.attempt(guard.attempt(&admitted));
             let answer = race(&self.clock, &admitted, attempt).await;
             match guard.settle(admitted, answer, &self.judge) {
                 Next::Done(value) => return Ok(value),
