@@ -1,6 +1,13 @@
 //! The samples of the umbrella document that are about retrying, each under the name of its section. What differs from the
 //! page is listed in the crate's documentation.
 
+#![expect(
+    unreachable_pub,
+    unused_qualifications,
+    clippy::let_and_return,
+    reason = "the samples are as the page has them"
+)]
+
 mod quick_start {
     use std::{fmt, io, sync::Arc, time::Duration};
 
@@ -298,7 +305,7 @@ mod advanced_patterns {
     type Response = String;
 
     #[derive(Debug)]
-    enum Error {
+    pub enum Error {
         ServiceUnavailable,
         TooManyRequests,
         Http(RetryError<io::Error>),

@@ -1,6 +1,14 @@
 //! The samples of the retry document, each under the name of its section. What differs from the page is listed in the crate's
 //! documentation.
 
+#![expect(
+    unreachable_pub,
+    unused_qualifications,
+    clippy::match_like_matches_macro,
+    clippy::redundant_closure,
+    reason = "the samples are as the page has them"
+)]
+
 mod quick_start {
     use std::{io, sync::Arc, time::Duration};
 
@@ -340,7 +348,7 @@ mod integration_example {
     type Response = String;
 
     #[derive(Debug)]
-    enum Error {
+    pub enum Error {
         ServiceUnavailable,
         TooManyRequests,
         Http(RetryError<io::Error>),

@@ -18,6 +18,10 @@ pub(super) fn count(field: &str, value: u32, why: &str) -> Result {
     require(value > 0, field, value, why)
 }
 
+pub(super) fn within(field: &str, value: u32, most: u32) -> Result {
+    require((1..=most).contains(&value), field, value, &format!("it goes from 1 to {most}"))
+}
+
 pub(super) fn time(field: &str, value: Duration, why: &str) -> Result {
     require(!value.is_zero(), field, value, why)
 }

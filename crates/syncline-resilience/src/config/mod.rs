@@ -28,7 +28,7 @@
 //! let refused = RetryStrategy::try_from(bad).unwrap_err();
 //! assert_eq!(
 //!     refused.to_string(),
-//!     "invalid configuration: base_delay is 0s: it would retry without a pause"
+//!     "invalid configuration: base_delay is 0ns: it would retry without a pause"
 //! );
 //! # Ok(())
 //! # }
@@ -42,7 +42,7 @@ mod retry;
 mod tests;
 
 pub use self::{
-    breaker::{BreakerConfig, CountWindow, SlowCalls, TimeWindow, Window},
+    breaker::{BreakerConfig, CountWindow, GrowingTimeout, SlowCalls, TimeWindow, Window},
     budget::{BudgetConfig, BudgetKind},
     retry::{BackoffKind, JitterKind, RetryConfig},
 };
