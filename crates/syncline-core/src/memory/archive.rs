@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Body, Error, ErrorKind, Key, Record, Result, Version,
+    Body, Error, ErrorKind, Key, Record, Result, Version, limits,
     port::{Archive, ArchiveStats, BoxFuture, Change, ChangePage, Head, Outcome, PrefixScan},
 };
 
@@ -38,6 +38,7 @@ impl MemoryArchive {
 
 impl State {
     fn apply(&mut self, batch: &[Record]) -> Result<Vec<Outcome>> {
+        check_count("records", batch.len())?;
         let mut seen = BTreeSet::new();
         if let Some(record) = batch.iter().find(|record| !seen.insert(&record.key)) {
             let message = format!("batch holds the key {:?} twice", record.key);
@@ -78,6 +79,7 @@ impl Archive for MemoryArchive {
 
     fn get<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Record>>>> {
         Box::pin(async move {
+            check_count("keys", keys.len())?;
             let state = self.state();
             Ok(keys.iter().map(|key| state.rows.get(key).cloned()).collect())
         })
@@ -85,6 +87,7 @@ impl Archive for MemoryArchive {
 
     fn heads<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Head>>>> {
         Box::pin(async move {
+            check_count("keys", keys.len())?;
             let state = self.state();
             Ok(keys.iter().map(|key| state.rows.get(key).map(head)).collect())
         })
@@ -97,6 +100,10 @@ impl Archive for MemoryArchive {
     fn changes(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<ChangePage>> {
         Box::pin(async move {
             let state = self.state();
+            let head = state.feed.len() as u64;
+            if after > head {
+                return Ok(ChangePage::MustRefetch { head });
+            }
             let lines = state.feed.iter().filter(|line| line.seq > after).take(limit).cloned().collect();
             Ok(ChangePage::Lines(lines))
         })
@@ -119,6 +126,14 @@ impl Archive for MemoryArchive {
             })
         })
     }
+}
+
+fn check_count(what: &str, count: usize) -> Result<()> {
+    if count <= limits::ARCHIVE_BATCH_MAX {
+        return Ok(());
+    }
+    let message = format!("{count} {what} in one call, the most is {}", limits::ARCHIVE_BATCH_MAX);
+    Err(Error::new(ErrorKind::Invalid, message))
 }
 
 fn head(record: &Record) -> Head {

@@ -99,6 +99,10 @@ pub struct ArchiveStats {
 /// 9. Absent is `Ok(None)`; an archive that cannot answer is an error, never `None`.
 /// 10. Every call is bounded in time: a backend that hangs is [`Unavailable`](crate::ErrorKind::Unavailable), or
 ///     [`Unknown`](crate::ErrorKind::Unknown) when a write may have happened.
+/// 11. A cursor that the feed does not reach back to, or that lies beyond its head because another archive gave it, is
+///     [`ChangePage::MustRefetch`]: lines are never left out in silence.
+/// 12. More records or keys in a call than [`ARCHIVE_BATCH_MAX`](crate::limits::ARCHIVE_BATCH_MAX) are
+///     [`Invalid`](crate::ErrorKind::Invalid), and nothing is written.
 pub trait Archive: Debug + Send + Sync {
     /// Writes what is newer, in one transaction.
     ///

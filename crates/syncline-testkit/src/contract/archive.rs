@@ -9,6 +9,7 @@ use std::{fmt, future, pin::pin, sync::Arc, task::Poll, time::Duration};
 use bytes::Bytes;
 use syncline_core::{
     Body, ContentType, ErrorKind, Key, NodeId, Record, Version, WallTime,
+    limits::ARCHIVE_BATCH_MAX,
     port::{Archive, BoxFuture, Change, ChangePage, Clock as _, Outcome, PrefixScan},
     rt::SystemClock,
 };
@@ -53,6 +54,8 @@ macro_rules! archive_contract {
             clause_8_the_high_water_mark_is_never_behind,
             clause_9_absent_is_none,
             clause_10_every_call_answers_in_time,
+            clause_11_a_cursor_that_leads_nowhere_begins_anew,
+            clause_12_too_many_at_once_is_invalid,
         }
     };
     ($make:expr => $($clause:ident),+ $(,)?) => {
@@ -276,6 +279,27 @@ pub async fn clause_9_absent_is_none(subject: &Subject) {
     assert_eq!(archive.get(&keys).await.unwrap(), [None, stands.clone(), None, stands]);
     let heads = archive.heads(&keys).await.unwrap();
     assert_eq!(heads.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, false, true]);
+}
+
+/// A cursor beyond the head was given by another archive: what its reader has seen is not known.
+pub async fn clause_11_a_cursor_that_leads_nowhere_begins_anew(subject: &Subject) {
+    let archive = &subject.archive;
+    assert_eq!(archive.changes(1, 10).await.unwrap(), ChangePage::MustRefetch { head: 0 });
+    archive.apply(&[put("a", 1, "1")]).await.unwrap();
+    let head = archive.stats().await.unwrap().feed_head;
+    assert_eq!(archive.changes(head, 10).await.unwrap(), ChangePage::Lines(Vec::new()));
+    assert_eq!(archive.changes(head + 1, 10).await.unwrap(), ChangePage::MustRefetch { head });
+}
+
+/// A call has a bound, and one beyond it changes nothing.
+pub async fn clause_12_too_many_at_once_is_invalid(subject: &Subject) {
+    let archive = &subject.archive;
+    let batch: Vec<_> = (0..=ARCHIVE_BATCH_MAX).map(|n| tombstone(&format!("item.{n:05}"), 1)).collect();
+    let keys: Vec<_> = batch.iter().map(|record| record.key.clone()).collect();
+    assert_eq!(archive.apply(&batch).await.unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(archive.get(&keys).await.unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(archive.heads(&keys).await.unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(archive.scan(&everything()).await.unwrap(), []);
 }
 
 /// Longest that a call on a healthy backend may take.
