@@ -55,7 +55,21 @@ const VENDORS: &[(&str, &str)] = &[
 const PLANTED: (&str, &str) = ("planted", "syncline-torture");
 
 /// Peers: measured against in `benches/`, never locked with the product.
-const PEERS: &[&str] = &["apalis", "backon", "failsafe", "fjall", "okaywal", "redb", "sled", "sync-engine", "yaque"];
+const PEERS: &[&str] = &[
+    "apalis",
+    "backon",
+    "failsafe",
+    "fjall",
+    "governor",
+    "okaywal",
+    "recloser",
+    "redb",
+    "sled",
+    "sync-engine",
+    "tokio-retry2",
+    "tower-resilience",
+    "yaque",
+];
 
 /// One declared dependency.
 #[derive(Debug, Clone, PartialEq, Eq)]
