@@ -2,25 +2,21 @@
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::Arc,
     time::Duration,
 };
 
 use super::{
-    BreakerStats, CircuitState, Name, OwnedPermit, Permit, Rejected, Timestamp, Transition, TransitionReason,
-    core::{Admission, Change, Core, Force, Outcome, Recorded},
-    count::Spread,
-    window::{self, Span, Window},
+    CircuitState, Name, OwnedPermit, Permit, Rejected, Transition,
+    core::{Admission, Core, Outcome},
+    stats::Totals,
+    window::{Span, Window},
     word::{Generation, State},
 };
 use crate::{
-    TRACING_TARGET,
     rng::Rng,
-    time::{Clock, Instant, SystemClock},
+    time::{Clock, SystemClock},
 };
 
 /// Is told of each change.
@@ -66,7 +62,7 @@ pub struct CircuitBreaker<C: Clock = SystemClock> {
     pub(super) name: Option<Name>,
     pub(super) listeners: Vec<Listener>,
     pub(super) rng: Rng,
-    totals: Totals,
+    pub(super) totals: Totals,
 }
 
 /// What counts as slow, and how much of it is too much.
@@ -75,18 +71,6 @@ pub(super) struct SlowCalls {
     pub(super) from: Duration,
     pub(super) rate: f64,
     pub(super) window: Window,
-}
-
-/// Numbers for people. A closed breaker that is well writes none of them.
-#[derive(Debug, Default)]
-struct Totals {
-    opened: AtomicU64,
-    rejected: Spread,
-    stale: AtomicU64,
-    /// Failures in a row or in the window that opened it last.
-    opened_by: AtomicU64,
-    /// Nanoseconds by the clock, and one; 0 for none.
-    last_failure_ns: AtomicU64,
 }
 
 impl CircuitBreaker {
@@ -164,17 +148,17 @@ impl<C: Clock> CircuitBreaker<C> {
 
     /// A request succeeded.
     pub fn record_success(&self) {
-        self.record(None, Outcome::Success);
+        self.record(None, Outcome::Success, None);
     }
 
     /// A request failed.
     pub fn record_failure(&self) {
-        self.record(None, Outcome::Failure);
+        self.record(None, Outcome::Failure, None);
     }
 
     /// A request ended in a way that says nothing; the place of a probe is free again.
     pub fn record_ignored(&self) {
-        self.record(None, Outcome::Ignored);
+        self.record(None, Outcome::Ignored, None);
     }
 
     /// The state that it is in. One that has been open for its time is so until somebody asks for a request.
@@ -190,65 +174,6 @@ impl<C: Clock> CircuitBreaker<C> {
     /// Its name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
-    }
-
-    /// Refuses all requests from now on, whatever the time, until it is [`reset`](Self::reset) or forced elsewhere. Results of
-    /// requests under way are stale.
-    pub fn force_open(&self) {
-        self.force(Force::Open);
-    }
-
-    /// Admits all requests from now on and counts their results, but does not open, until it is [`reset`](Self::reset) or
-    /// forced elsewhere. Results of requests under way are stale.
-    pub fn force_closed(&self) {
-        self.force(Force::Closed);
-    }
-
-    /// Admits all requests from now on and counts nothing, until it is [`reset`](Self::reset) or forced elsewhere. Results of
-    /// requests under way are stale.
-    pub fn disable(&self) {
-        self.force(Force::Disabled);
-    }
-
-    /// Closes it with nothing counted, whatever it was. Results of requests under way are stale.
-    pub fn reset(&self) {
-        self.force(Force::Reset);
-    }
-
-    /// What it counted.
-    pub fn stats(&self) -> BreakerStats<'_, C> {
-        let word = self.core.word();
-        let opened_by = self.totals.opened_by.load(Ordering::Relaxed);
-        let (failure_count, success_count, half_open_requests) = match word.state {
-            State::Closed { failures } | State::ForcedClosed { failures } => (failures, 0, 0),
-            State::HalfOpen { in_flight, successes, .. } => (narrow(opened_by), successes.into(), in_flight.into()),
-            State::Open { .. } => (narrow(opened_by), 0, 0),
-            State::ForcedOpen | State::Disabled => (0, 0, 0),
-        };
-        BreakerStats {
-            state: word.state.public(),
-            is_forced: word.state.is_forced(),
-            generation: word.generation.get(),
-            failure_count,
-            success_count,
-            half_open_requests,
-            failure_rate: self.failures.as_ref().and_then(|window| self.rate(window)),
-            slow_call_rate: self.slow.as_ref().and_then(|slow| self.rate(&slow.window)),
-            last_failure_time: self.last_failure_time(),
-            retry_after: self.core.refusal_ms(word.state, self.now_ms()).map(duration),
-            opened_total: self.totals.opened.load(Ordering::Relaxed),
-            rejected_total: self.totals.rejected.sum(),
-            stale_total: self.totals.stale.load(Ordering::Relaxed),
-        }
-    }
-
-    fn rate(&self, window: &Window) -> Option<f64> {
-        window.tally(|| self.now_ns()).rate()
-    }
-
-    fn last_failure_time(&self) -> Option<Timestamp<'_, C>> {
-        let ns = self.totals.last_failure_ns.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(Timestamp::new(Instant::from_origin(Duration::from_nanos(ns)), &self.clock))
     }
 
     #[inline]
@@ -269,142 +194,20 @@ impl<C: Clock> CircuitBreaker<C> {
         Rejected { retry_after: duration(for_ms), state, name: self.name.clone() }
     }
 
-    /// Takes the result of a permit.
-    #[inline]
-    pub(super) fn settle(&self, generation: Generation, outcome: Outcome, began: Option<Instant>) {
-        let is_watched = self.failures.is_some() || self.slow.is_some();
-        if !is_watched && outcome == Outcome::Success && self.core.is_spotless(generation) {
-            return;
-        }
-        self.settle_slowly(generation, outcome, began);
-    }
-
-    fn settle_slowly(&self, generation: Generation, outcome: Outcome, began: Option<Instant>) {
-        let is_slow = outcome != Outcome::Ignored && self.is_slow(began);
-        let outcome = if is_slow && outcome == Outcome::Success {
-            Outcome::SlowSuccess
-        } else {
-            outcome
-        };
-        self.record_as(Some(generation), outcome, is_slow);
-    }
-
-    fn is_slow(&self, began: Option<Instant>) -> bool {
-        let Some((slow, began)) = self.slow.as_ref().zip(began) else { return false };
-        self.clock.now().saturating_since(began) >= slow.from
-    }
-
-    fn record(&self, generation: Option<Generation>, outcome: Outcome) {
-        self.record_as(generation, outcome, false);
-    }
-
-    fn record_as(&self, generation: Option<Generation>, outcome: Outcome, is_slow: bool) {
-        let recorded = self.core.record(generation, outcome, || self.now_ms(), || self.rng.next_u64());
-        if recorded == Recorded::Stale {
-            self.totals.stale.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        if outcome == Outcome::Failure {
-            self.totals.last_failure_ns.store(self.now_ns().saturating_add(1), Ordering::Relaxed);
-        }
-        match recorded {
-            Recorded::Closed(generation) => self.watch(generation, outcome == Outcome::Failure, is_slow),
-            Recorded::Changed(change) => self.changed(change),
-            Recorded::Elsewhere | Recorded::Stale => {}
-        }
-    }
-
-    /// Shows a result of a closed breaker to the windows, which may open it.
-    fn watch(&self, generation: Generation, is_failure: bool, is_slow: bool) {
-        let now_ns = || self.now_ns();
-        let too_many_failed = self.failures.as_ref().is_some_and(|window| window.record(is_failure, now_ns));
-        let too_many_slow = self.slow.as_ref().is_some_and(|slow| slow.window.record(is_slow, now_ns));
-        let (reason, window) = match (too_many_failed, too_many_slow) {
-            (true, _) => (TransitionReason::FailureRate, self.failures.as_ref()),
-            (false, true) => (TransitionReason::SlowCallRate, self.slow.as_ref().map(|slow| &slow.window)),
-            (false, false) => return,
-        };
-        let bad = window.map_or(0, |window| window.tally(now_ns).bad);
-        let change = self.core.trip(generation, reason, || self.now_ms(), || self.rng.next_u64());
-        if let Some(change) = change {
-            self.changed(Change { failures: narrow(bad), ..change });
-        }
-    }
-
-    fn force(&self, force: Force) {
-        if let Some(change) = self.core.force(force) {
-            self.changed(change);
-        }
-    }
-
-    /// What follows a transition, done by the one who made it.
-    #[cold]
-    fn changed(&self, change: Change) {
-        match change.to {
-            CircuitState::Open => {
-                self.totals.opened.fetch_add(1, Ordering::Relaxed);
-                if change.from == CircuitState::Closed {
-                    self.totals.opened_by.store(change.failures.into(), Ordering::Relaxed);
-                }
-            }
-            // Nobody writes to a window until it is closed again.
-            CircuitState::HalfOpen => self.clear_windows(),
-            CircuitState::Closed if change.reason == TransitionReason::ProbesSucceeded => {}
-            CircuitState::Closed => self.clear_windows(),
-        }
-        self.tell(&Transition {
-            name: self.name.clone(),
-            from: change.from,
-            to: change.to,
-            reason: change.reason,
-            generation: change.generation.get(),
-        });
-    }
-
-    fn clear_windows(&self) {
-        let slow = self.slow.as_ref().map(|slow| &slow.window);
-        [self.failures.as_ref(), slow].into_iter().flatten().for_each(Window::clear);
-    }
-
-    fn tell(&self, transition: &Transition) {
-        let Transition { name, from, to, reason, .. } = transition;
-        let name = name.as_deref().unwrap_or_default();
-        match to {
-            CircuitState::Open => {
-                tracing::warn!(target: TRACING_TARGET, name, %from, %to, ?reason, "the circuit breaker opened");
-            }
-            CircuitState::HalfOpen | CircuitState::Closed => {
-                tracing::info!(target: TRACING_TARGET, name, %from, %to, ?reason, "the circuit breaker changed");
-            }
-        }
-        for listener in &self.listeners {
-            // A permit may be dropped by a panic already, and what it has to say must be said to the others too.
-            if catch_unwind(AssertUnwindSafe(|| listener(transition))).is_err() {
-                tracing::error!(target: TRACING_TARGET, name, "a listener of the circuit breaker panicked");
-            }
-        }
-    }
-
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         u64::try_from(self.clock.now().since_origin().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn now_ns(&self) -> u64 {
+    pub(super) fn now_ns(&self) -> u64 {
         u64::try_from(self.clock.now().since_origin().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// A window for slow calls like that for failures, or the default one.
-    pub(super) fn slow_window(span: Option<(Span, u32)>, rate: f64) -> Window {
-        let (span, min_calls) = span.unwrap_or((Span::Count(window::DEFAULT_COUNT), window::DEFAULT_MIN_CALLS));
-        Window::new(span, min_calls, rate)
     }
 }
 
-fn duration(ms: u64) -> Duration {
+pub(super) fn duration(ms: u64) -> Duration {
     if ms == u64::MAX { Duration::MAX } else { Duration::from_millis(ms) }
 }
 
-fn narrow(count: u64) -> u32 {
+pub(super) fn narrow(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 

@@ -6,7 +6,7 @@ use super::{
     CircuitBreaker, Name, Transition,
     circuit::SlowCalls,
     settings::narrow,
-    window::{Span, Window},
+    window::{DEFAULT_COUNT, DEFAULT_MIN_CALLS, Span, Window},
 };
 use crate::{rng::Rng, time::Clock};
 
@@ -129,7 +129,8 @@ impl<C: Clock> CircuitBreaker<C> {
     /// Only permits and calls are measured, when their result is told: give them a timeout, so that one is.
     #[must_use]
     pub fn with_slow_call(mut self, duration: Duration, rate: f64) -> Self {
-        let window = Self::slow_window(self.span, rate);
+        let (span, min_calls) = self.span.unwrap_or((Span::Count(DEFAULT_COUNT), DEFAULT_MIN_CALLS));
+        let window = Window::new(span, min_calls, rate);
         self.slow = Some(SlowCalls { from: duration, rate, window });
         self
     }

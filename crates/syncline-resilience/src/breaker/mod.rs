@@ -33,11 +33,15 @@
 mod call;
 mod circuit;
 mod configure;
+mod control;
 mod core;
 mod count;
+#[cfg(all(test, syncline_loom))]
+mod loom_models;
 mod permit;
 mod registry;
 mod rejected;
+mod results;
 mod settings;
 mod stats;
 #[cfg(all(test, not(syncline_loom)))]

@@ -1,8 +1,18 @@
 //! What a breaker counted.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
-use super::CircuitState;
+use super::{
+    CircuitBreaker, CircuitState,
+    circuit::{duration, narrow},
+    count::Spread,
+    window::Window,
+    word::State,
+};
 use crate::time::{Clock, Instant, SystemClock};
 
 /// What a breaker counted. The numbers are read one after the other: under load they may be of neighbouring moments.
@@ -85,5 +95,55 @@ impl<C: Clock> Copy for Timestamp<'_, C> {}
 impl<C: Clock> fmt::Debug for Timestamp<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Timestamp").field(&self.at.since_origin()).finish()
+    }
+}
+
+/// Numbers for people. A closed breaker that is well writes none of them.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) opened: AtomicU64,
+    pub(super) rejected: Spread,
+    pub(super) stale: AtomicU64,
+    /// Failures in a row or in the window that opened it last.
+    pub(super) opened_by: AtomicU64,
+    /// Nanoseconds by the clock, and one; 0 for none.
+    pub(super) last_failure_ns: AtomicU64,
+}
+
+impl<C: Clock> CircuitBreaker<C> {
+    /// What it counted.
+    pub fn stats(&self) -> BreakerStats<'_, C> {
+        let word = self.core.word();
+        let opened_by = self.totals.opened_by.load(Ordering::Relaxed);
+        let (failure_count, success_count, half_open_requests) = match word.state {
+            State::Closed { failures } | State::ForcedClosed { failures } => (failures, 0, 0),
+            State::HalfOpen { in_flight, successes, .. } => (narrow(opened_by), successes.into(), in_flight.into()),
+            State::Open { .. } => (narrow(opened_by), 0, 0),
+            State::ForcedOpen | State::Disabled => (0, 0, 0),
+        };
+        BreakerStats {
+            state: word.state.public(),
+            is_forced: word.state.is_forced(),
+            generation: word.generation.get(),
+            failure_count,
+            success_count,
+            half_open_requests,
+            failure_rate: self.failures.as_ref().and_then(|window| self.rate(window)),
+            slow_call_rate: self.slow.as_ref().and_then(|slow| self.rate(&slow.window)),
+            last_failure_time: self.last_failure_time(),
+            retry_after: self.core.refusal_ms(word.state, self.now_ms()).map(duration),
+            opened_total: self.totals.opened.load(Ordering::Relaxed),
+            rejected_total: self.totals.rejected.sum(),
+            stale_total: self.totals.stale.load(Ordering::Relaxed),
+        }
+    }
+
+    fn rate(&self, window: &Window) -> Option<f64> {
+        window.tally(|| self.now_ns()).rate()
+    }
+
+    fn last_failure_time(&self) -> Option<Timestamp<'_, C>> {
+        let ns = self.totals.last_failure_ns.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(Timestamp::new(Instant::from_origin(Duration::from_nanos(ns)), &self.clock))
     }
 }

@@ -1,1 +1,6 @@
+//! The breaker as its users see it.
 
+mod machine;
+mod model;
+mod registry;
+mod traps;

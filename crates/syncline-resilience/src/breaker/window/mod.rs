@@ -73,13 +73,15 @@ impl Window {
         Self { results, min_calls, rate_ppm: u64::from(millionths(rate).max(1)) }
     }
 
-    /// Takes a result; whether the window is over its rate with it. Only a window of time asks for the time, in nanoseconds.
-    pub(super) fn record(&self, bad: bool, now_ns: impl Fn() -> u64) -> bool {
-        self.is_over(match &self.results {
+    /// Takes a result; returns how many are bad where the window is at its rate or over it then. Only a window of time asks
+    /// for the time, in nanoseconds.
+    pub(super) fn record(&self, bad: bool, now_ns: impl Fn() -> u64) -> Option<u64> {
+        let tally = match &self.results {
             Results::Bits(bits) => bits.record(bad),
             Results::Ring(ring) => ring.record(bad),
             Results::Buckets(buckets) => buckets.record(bad, now_ns()),
-        })
+        };
+        self.is_over(tally).then_some(tally.bad)
     }
 
     pub(super) fn tally(&self, now_ns: impl Fn() -> u64) -> Tally {
@@ -112,7 +114,7 @@ mod tests {
     /// Trap 30: fewer calls than the window holds are enough, and no more than it holds are ever asked for.
     #[test]
     fn a_window_judges_by_its_fewest_calls_before_it_is_full() {
-        let fewest = |window: Window| (1..).find(|_| window.record(true, || 0));
+        let fewest = |window: Window| (1..).find(|_| window.record(true, || 0).is_some());
         assert_eq!(fewest(Window::new(Span::Count(100), 4, 0.5)), Some(4));
         assert_eq!(fewest(Window::new(Span::Count(20), 4, 0.5)), Some(4));
         assert_eq!(fewest(Window::new(Span::Count(10), 1_000, 0.5)), Some(10));
@@ -125,8 +127,8 @@ mod tests {
     fn a_rate_is_reached_by_its_exact_part() {
         for (bad, expected) in [(4, false), (5, true)] {
             let window = Window::new(Span::Count(10), 10, 0.5);
-            let over = (0..10).map(|i| window.record(i < bad, || 0)).last();
-            assert_eq!(over, Some(expected), "{bad} of 10");
+            let over = (0..10).filter_map(|i| window.record(i < bad, || 0)).last();
+            assert_eq!(over, expected.then_some(bad), "{bad} of 10");
         }
     }
 
@@ -134,7 +136,7 @@ mod tests {
     fn rates_that_make_no_sense_are_the_nearest_that_do() {
         let opens_at = |rate| {
             let window = Window::new(Span::Count(10), 10, rate);
-            (0..=10).find(|bad| (0..10).map(|i| window.record(i < *bad, || 0)).last() == Some(true))
+            (0..=10).find(|bad| (0..10).filter_map(|i| window.record(i < *bad, || 0)).last().is_some())
         };
         let rates = [f64::NAN, 7.0, 1.0, 0.0, -3.0];
         assert_eq!(rates.map(opens_at), [Some(10), Some(10), Some(10), Some(1), Some(1)]);
