@@ -181,6 +181,19 @@ fn a_walk_asked_for_by_number_reaches_its_cap() {
     assert!((0..100).any(|_| walk.delay(u32::MAX) > 30 * SECOND));
 }
 
+#[test]
+fn a_walk_begins_between_its_base_and_three_times_it_and_again_after_a_reset() {
+    let backoff = Backoff::exponential(SECOND, 60 * SECOND).with_jitter(Jitter::Decorrelated);
+    let first = |random| backoff.delay_after(1, Duration::ZERO, || random);
+    assert_eq!((first(0), first(u64::MAX)), (SECOND, 3 * SECOND));
+    let mut delays = backoff.delays().with_seed(6);
+    for _ in 0..50 {
+        assert!(delays.by_ref().take(20).any(|delay| delay > 9 * SECOND));
+        delays.reset();
+        assert!(delays.next().unwrap() <= 3 * SECOND);
+    }
+}
+
 proptest! {
     #[test]
     fn a_delay_is_in_the_part_that_its_jitter_leaves(
