@@ -26,6 +26,8 @@ pub(crate) enum Room {
     Journal,
     /// Submits that reach the archive: beside bare SQLite and a bare sync
     Engine,
+    /// Faults of peers, each shown beside Syncline
+    Gallery,
 }
 
 impl Room {
@@ -34,6 +36,7 @@ impl Room {
         match self {
             Self::Journal => "journal",
             Self::Engine => "engine",
+            Self::Gallery => "gallery",
         }
     }
 }

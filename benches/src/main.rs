@@ -6,7 +6,8 @@
 //!
 //! - [`store`]: what is measured; [`stores`]: the journal, its peers, and a bare loop of writes and syncs;
 //! - [`load`]: threads that keep a store busy; [`payload`]: the bytes they write;
-//! - [`journal`], [`engine`]: the two rooms' rows, ratios and goals;
+//! - [`journal`], [`engine`]: the rooms' rows, ratios and goals;
+//! - [`gallery`]: faults of peers, each shown beside Syncline;
 //! - [`scratch`], [`device`], [`pressure`], [`fsync`], [`latency`], [`measure`]: directory, disk counters, how busy the
 //!   machine is, sync times, lines.
 
@@ -14,6 +15,7 @@ mod args;
 mod device;
 mod engine;
 mod fsync;
+mod gallery;
 mod journal;
 mod latency;
 mod load;
@@ -44,11 +46,16 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result {
+    if args.room == Room::Gallery {
+        gallery::run(args.quick).lines(args.json).iter().for_each(|line| println!("{line}"));
+        return Ok(());
+    }
     let scratch = scratch::Scratch::create(args.dir.as_deref())?;
     let before = pressure::of_processors(args.room.name());
     let measures = match args.room {
         Room::Journal => journal::run(&scratch, args.quick)?,
         Room::Engine => engine::run(&scratch, args.quick)?,
+        Room::Gallery => Vec::new(),
     };
     before.iter().chain(&measures).for_each(|measure| println!("{}", measure.line(args.json)));
     Ok(())

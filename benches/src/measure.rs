@@ -36,7 +36,7 @@ impl Measure {
     }
 
     /// Whether the goal is met. Without a goal nothing is missed; what is not a number meets none.
-    fn held(&self) -> bool {
+    pub(crate) fn held(&self) -> bool {
         self.goal.is_none_or(|goal| match self.sense {
             Sense::AtLeast => self.value >= goal,
             Sense::AtMost => self.value <= goal,
