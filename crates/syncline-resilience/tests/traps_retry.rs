@@ -1,7 +1,8 @@
 //! Traps of retrying that cross several rooms.
 
 use std::{
-    fmt, io,
+    fmt, fs, io,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -133,4 +134,33 @@ async fn a_part_that_is_down_opens_its_own_breaker_alone() {
             .retry_after()
             .is_some_and(|open_for| open_for <= Duration::from_secs(60))
     );
+}
+
+/// The text of all files of Rust below `dir`.
+fn sources(dir: &Path) -> String {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| match path.extension().and_then(|extension| extension.to_str()) {
+            _ if path.is_dir() => sources(&path),
+            Some("rs") => fs::read_to_string(path).unwrap(),
+            _ => String::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn the_table_of_traps_names_tests_that_exist() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(home.join("../../docs/resilience-traps.md")).unwrap();
+    let sources = sources(&home.join("src")) + &sources(&home.join("tests"));
+    for trap in 1..=65 {
+        let row = table.lines().find(|line| line.starts_with(&format!("| {trap:02} |")));
+        let proof = row
+            .and_then(|row| row.split('|').nth(3))
+            .unwrap_or_else(|| panic!("trap {trap} has no row"));
+        for path in proof.split('`').filter(|path| path.contains("::")) {
+            let name = path.rsplit("::").next().unwrap();
+            assert!(sources.contains(&format!("fn {name}(")), "trap {trap}: there is no {path}");
+        }
+    }
 }
