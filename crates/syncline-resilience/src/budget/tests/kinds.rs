@@ -41,6 +41,16 @@ fn a_rate_is_per_interval() {
 }
 
 #[test]
+fn a_floor_holds_what_comes_back_in_its_time_and_at_least_one() {
+    for (ttl_ms, min_per_sec, capacity) in [(10_000, 10, 100), (1_500, 1, 2), (1_001, 1, 2), (100, 1, 1), (5_000, 0, 1)]
+    {
+        let budget = RetryBudget::tps(Duration::from_millis(ttl_ms), min_per_sec, 0.2);
+        assert_eq!((budget.capacity(), budget.refill_rate()), (capacity, f64::from(min_per_sec)));
+    }
+    assert_eq!(RetryBudget::tps(Duration::MAX, u32::MAX, 0.2).capacity(), u32::MAX);
+}
+
+#[test]
 fn the_rate_is_told_as_it_is_kept() {
     assert_eq!(bucket(10, 3e8).0.refill_rate(), 1e9 / 3.0);
     assert!((bucket(10, 3.0).0.refill_rate() - 3.0).abs() < 1e-8);

@@ -155,8 +155,9 @@ fn an_error_returns_what_was_not_spent() {
 /// Trap 48: who asks for more than there can be waits for ever, or is told to wait.
 #[test]
 fn more_than_the_capacity_is_refused_and_nothing_is_granted() {
-    let budgets: [fn(MockClock) -> RetryBudget<MockClock>; 4] = [
+    let budgets: [fn(MockClock) -> RetryBudget<MockClock>; 5] = [
         |clock| RetryBudget::with_clock(5, 1.0, clock),
+        |clock| RetryBudget::with_clock(5, 1e-3, clock),
         |clock| RetryBudget::saved_with_clock(5, 0.1, SEC, clock),
         |clock| RetryBudget::grpc_with_clock(12, 0.1, clock),
         RetryBudget::none_with_clock,

@@ -1,11 +1,40 @@
 //! Who writes to the shared word, and who only reads it.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use syncline_core::WallTime;
+
 use super::{SEC, bucket, drain};
 use crate::{
     Class, RetryBudget,
     budget::word::{Alone, Word},
-    time::MockClock,
+    time::{Clock, Instant, MockClock, Sleep},
 };
+
+/// A clock that counts how often it is read.
+#[derive(Debug, Clone, Default)]
+struct CountingClock {
+    clock: MockClock,
+    reads: Arc<AtomicU64>,
+}
+
+impl Clock for CountingClock {
+    fn now(&self) -> Instant {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.clock.now()
+    }
+
+    fn wall(&self) -> WallTime {
+        self.clock.wall()
+    }
+
+    fn sleep_until(&self, at: Instant) -> Sleep {
+        self.clock.sleep_until(at)
+    }
+}
 
 fn all_kinds(clock: &MockClock) -> [RetryBudget<MockClock>; 4] {
     [
@@ -25,6 +54,33 @@ fn a_success_writes_nothing_while_the_budget_is_full() {
         budget.return_tokens(3);
         assert_eq!(budget.word.0.writes(), 0, "{budget:?}");
     }
+}
+
+#[test]
+fn a_success_reads_no_clock_while_nothing_is_owed() {
+    let clock = CountingClock::default();
+    let budget = RetryBudget::with_clock(10, 1.0, clock.clone()).with_deposit_ratio(0.1);
+    let made = clock.reads.load(Ordering::Relaxed);
+    (0..1_000).for_each(|_| budget.succeeded());
+    assert_eq!(clock.reads.load(Ordering::Relaxed), made);
+    assert!(budget.try_acquire());
+    budget.succeeded();
+    assert_eq!(clock.reads.load(Ordering::Relaxed), made + 2);
+}
+
+#[test]
+fn a_budget_without_time_reads_no_clock() {
+    let clock = CountingClock::default();
+    let still = RetryBudget::with_clock(10, 0.0, clock.clone()).with_deposit_ratio(0.1);
+    let grpc = RetryBudget::grpc_with_clock(20, 0.1, clock.clone());
+    let made = clock.reads.load(Ordering::Relaxed);
+    for budget in [still, grpc] {
+        assert!(budget.try_charge(Class::Transient) && budget.try_acquire());
+        budget.succeeded();
+        budget.return_tokens(1);
+        assert_eq!(budget.available(), 9);
+    }
+    assert_eq!(clock.reads.load(Ordering::Relaxed), made);
 }
 
 #[test]
