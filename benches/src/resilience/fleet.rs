@@ -43,7 +43,12 @@ struct Pair {
 
 impl Pair {
     fn simulate(name: &'static str, title: &'static str, policy: Policy) -> Self {
-        Self { name, title, with: policy.simulate(true, SEED), without: policy.simulate(false, SEED) }
+        Self {
+            name,
+            title,
+            with: policy.simulate(true, SEED),
+            without: policy.simulate(false, SEED),
+        }
     }
 }
 
