@@ -52,6 +52,11 @@ impl Backoff {
         Self::new(Growth::Constant, delay, Duration::MAX)
     }
 
+    /// [`constant`](Self::constant) by the other name that it goes by.
+    pub fn fixed(delay: Duration) -> Self {
+        Self::constant(delay)
+    }
+
     /// From `base`, each as long as the two before it together, to `max`. It begins with `base` twice.
     pub fn fibonacci(base: Duration, max: Duration) -> Self {
         Self::new(Growth::Fibonacci, base, max)

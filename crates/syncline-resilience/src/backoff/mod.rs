@@ -27,7 +27,7 @@ pub use self::{
     data::Backoff,
     delays::Delays,
     jitter::Jitter,
-    strategies::{BackoffStrategy, ConstantBackoff, ExponentialBackoff, FibonacciBackoff, LinearBackoff},
+    strategies::{BackoffStrategy, ConstantBackoff, ExponentialBackoff, FibonacciBackoff, FixedBackoff, LinearBackoff},
 };
 
 #[cfg(test)]

@@ -114,6 +114,9 @@ strategy! {
     FibonacciBackoff
 }
 
+/// [`ConstantBackoff`] by the other name that it goes by.
+pub type FixedBackoff = ConstantBackoff;
+
 impl ExponentialBackoff {
     /// From `base`, doubling, to `max`, without jitter.
     pub fn new(base: Duration, max: Duration) -> Self {

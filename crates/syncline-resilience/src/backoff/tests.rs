@@ -161,10 +161,11 @@ fn a_strategy_remembers_only_what_it_counts() {
 #[test]
 fn strategies_are_their_backoffs_by_name() {
     let (base, max) = (100 * MILLI, SECOND);
-    let named: [(Backoff, Backoff); 4] = [
+    let named: [(Backoff, Backoff); 5] = [
         (ExponentialBackoff::new(base, max).into(), Backoff::exponential(base, max)),
         (LinearBackoff::new(base, base, max).into(), Backoff::linear(base, base, max)),
         (ConstantBackoff::new(base).into(), Backoff::constant(base)),
+        (FixedBackoff::new(base).into(), Backoff::fixed(base)),
         (FibonacciBackoff::new(base, max).into(), Backoff::fibonacci(base, max)),
     ];
     for (named, backoff) in named {
