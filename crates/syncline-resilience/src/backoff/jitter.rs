@@ -47,11 +47,16 @@ impl From<Jitter> for Spread {
 
 /// Draws from the upper `per_billion` of `nanos`, both ends possible. Without jitter nothing is drawn.
 pub(super) fn shorten(nanos: u64, per_billion: u32, mut random: impl FnMut() -> u64) -> u64 {
-    let part = u128::from(nanos) * u128::from(per_billion) / u128::from(BILLION);
-    match u64::try_from(part).unwrap_or(nanos) {
+    match part(nanos, per_billion) {
         0 => nanos,
-        part => between(nanos.saturating_sub(part), nanos, random()),
+        part => between(nanos - part, nanos, random()),
     }
+}
+
+/// `nanos * per_billion / BILLION`, rounded down. Whole billions and the rest by themselves each fit in 64 bits.
+fn part(nanos: u64, per_billion: u32) -> u64 {
+    let (billion, per_billion) = (u64::from(BILLION), u64::from(per_billion));
+    nanos / billion * per_billion + nanos % billion * per_billion / billion
 }
 
 /// Draws from `low` to three times the larger of `low` and `previous`, at most `high`.
@@ -92,6 +97,14 @@ mod tests {
         assert_eq!((draw(0), draw(u64::MAX)), (70_000_000, 100_000_000));
         assert_eq!(shorten(u64::MAX, BILLION, || 0), 0);
         assert_eq!(shorten(u64::MAX, BILLION, || u64::MAX), u64::MAX);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_part_is_exact(nanos: u64, per_billion in 0..=BILLION) {
+            let exact = u128::from(nanos) * u128::from(per_billion) / u128::from(BILLION);
+            proptest::prop_assert_eq!(u128::from(part(nanos, per_billion)), exact);
+        }
     }
 
     #[test]
