@@ -26,8 +26,9 @@ use crate::{
 /// | [`grpc`](Self::grpc) | with successes, and failures take them | what keeps it more than half full |
 /// | [`unlimited`](Self::unlimited), [`none`](Self::none) | | all; none |
 ///
-/// Each begins full. Clones are not made: share it in an [`Arc`](std::sync::Arc). It is one atomic word; no operation blocks or
-/// allocates, a refusal writes to nothing that the grants read, and neither does a success when nothing is owed.
+/// Each begins full. Share it in an [`Arc`](std::sync::Arc). All that changes is one atomic word: no operation blocks or
+/// allocates. A success writes nothing while nothing is owed, and reads no clock; nor does a bucket write when it refuses.
+/// Savings remember a refusal at most 64 times in a quiet time, and a throttle counts it until it is empty.
 ///
 /// A strategy [uses it](crate::RetryStrategy::with_budget) by itself: it charges a retry when the attempt before it has failed,
 /// before it sleeps, so that retries that still wait count too, and it tells the budget of each success.
