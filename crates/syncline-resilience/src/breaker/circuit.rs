@@ -129,11 +129,7 @@ impl<C: Clock> CircuitBreaker<C> {
     /// For how long at most it would still refuse a request; `None` when it would admit one. [`Duration::MAX`] when no time
     /// ends it. It changes nothing.
     pub fn retry_after(&self) -> Option<Duration> {
-        let state = self.core.word().state;
-        if matches!(state, State::Closed { .. }) {
-            return None;
-        }
-        self.core.refusal_ms(state, self.now_ms()).map(duration)
+        self.refusal(self.core.word().state)
     }
 
     /// Whether a request may be made, of which [`record_success`](Self::record_success),
@@ -142,6 +138,7 @@ impl<C: Clock> CircuitBreaker<C> {
     /// Prefer [`try_acquire`](Self::try_acquire) or [`call`](Self::call): without a permit a result counts in whatever state
     /// the breaker has when it comes, and the place of a probe whose result is never told is only free again after
     /// [`with_probe_timeout`](Self::with_probe_timeout).
+    #[must_use = "it may have taken the place of a probe"]
     pub fn should_allow_request(&self) -> bool {
         self.admit().is_ok()
     }
@@ -194,6 +191,12 @@ impl<C: Clock> CircuitBreaker<C> {
         Rejected { retry_after: duration(for_ms), state, name: self.name.clone() }
     }
 
+    /// For how long at most `state` refuses.
+    pub(super) fn refusal(&self, state: State) -> Option<Duration> {
+        let now = if state.is_timed() { self.now_ms() } else { 0 };
+        self.core.refusal_ms(state, now).map(duration)
+    }
+
     pub(super) fn now_ms(&self) -> u64 {
         u64::try_from(self.clock.now().since_origin().as_millis()).unwrap_or(u64::MAX)
     }
@@ -203,7 +206,7 @@ impl<C: Clock> CircuitBreaker<C> {
     }
 }
 
-pub(super) fn duration(ms: u64) -> Duration {
+fn duration(ms: u64) -> Duration {
     if ms == u64::MAX { Duration::MAX } else { Duration::from_millis(ms) }
 }
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use super::{
     CircuitBreaker, Name, Transition,
     circuit::SlowCalls,
-    settings::narrow,
+    settings::fitting,
     window::{DEFAULT_COUNT, DEFAULT_MIN_CALLS, Span, Window},
 };
 use crate::{rng::Rng, time::Clock};
@@ -30,7 +30,7 @@ impl<C: Clock> CircuitBreaker<C> {
     /// as 1, and more than 255 as 255.
     #[must_use]
     pub fn with_success_threshold(mut self, successes: u32) -> Self {
-        self.core.settings.success_threshold = narrow(successes);
+        self.core.settings.success_threshold = fitting(successes);
         self
     }
 
@@ -53,14 +53,14 @@ impl<C: Clock> CircuitBreaker<C> {
     /// [`DEFAULT_HALF_OPEN_REQUESTS`](crate::DEFAULT_HALF_OPEN_REQUESTS); 0 counts as 1, and more than 255 as 255.
     #[must_use]
     pub fn with_half_open_requests(mut self, requests: u32) -> Self {
-        self.core.settings.half_open_requests = narrow(requests);
+        self.core.settings.half_open_requests = fitting(requests);
         self
     }
 
     /// How long probes may be without an answer. When all are under way and the last one was admitted this long ago, they are
     /// given up and the request that asks is the first of new ones: a probe that was lost delays recovery by no more than this.
-    /// Default: the timeout, without growth. It is kept to the millisecond up to 17 minutes and to a millionth above; zero
-    /// counts as one millisecond.
+    /// Default: the timeout, without growth. It is kept to the millisecond up to 17 minutes and nearly above; zero counts as one
+    /// millisecond. When nobody asked for an hour, or for four times this, it may count from the first request that does.
     ///
     /// Give it more than a request can take: the answer of one that was given up is stale.
     #[must_use]
@@ -97,7 +97,8 @@ impl<C: Clock> CircuitBreaker<C> {
     ///
     /// Up to 63 results are one word, which each result exchanges once; up to 2^20 are a ring of bits with a sum. A `min_calls`
     /// above `size` counts as `size`, so that it can be reached; zeros count as 1; a rate that is no number counts as 1.0. It
-    /// replaces a window of time.
+    /// replaces a window of time. Failures in a row open it as before, unless
+    /// [`without_failure_threshold`](Self::without_failure_threshold) says otherwise.
     #[must_use]
     pub fn with_count_window(self, size: u32, min_calls: u32, failure_rate: f64) -> Self {
         self.with_window(Span::Count(size), min_calls, failure_rate)
@@ -107,7 +108,8 @@ impl<C: Clock> CircuitBreaker<C> {
     /// least.
     ///
     /// The window moves by tenths of itself and takes the same memory for any number of calls. `min_calls` of 0 count as 1, of
-    /// more than 2^19 as that; a rate that is no number counts as 1.0. It replaces a window of a count.
+    /// more than 2^19 as that; a rate that is no number counts as 1.0. It replaces a window of a count. Failures in a row open
+    /// it as before, unless [`without_failure_threshold`](Self::without_failure_threshold) says otherwise.
     #[must_use]
     pub fn with_time_window(self, duration: Duration, min_calls: u32, failure_rate: f64) -> Self {
         self.with_window(Span::Time(duration), min_calls, failure_rate)

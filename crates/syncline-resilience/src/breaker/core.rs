@@ -124,7 +124,7 @@ impl Core {
     fn acquire_slowly(&self, mut bits: u64, now: impl Fn() -> u64) -> Admission {
         loop {
             let old = Word::decode(bits);
-            let now = now();
+            let now = if old.state.is_timed() { now() } else { 0 };
             if let Some(for_ms) = self.refusal_ms(old.state, now) {
                 return Admission::Refused { state: old.state.public(), for_ms };
             }
@@ -315,4 +315,20 @@ impl Core {
 fn change(old: Word, new: Word, reason: TransitionReason, failures: u32) -> Change {
     let (from, to) = (old.state.public(), new.state.public());
     Change { from, to, reason, generation: new.generation, failures }
+}
+
+#[cfg(all(test, not(syncline_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_of_an_earlier_generation_opens_nothing() {
+        let core = Core::new();
+        let earlier = core.word().generation;
+        let trip = |of| core.trip(of, TransitionReason::FailureRate, || 0, || 0);
+        assert!(core.force(Force::Reset).is_some() && trip(earlier).is_none());
+        assert_eq!(core.word().state, State::Closed { failures: 0 });
+        let change = trip(core.word().generation).unwrap();
+        assert_eq!((change.to, core.word().generation), (CircuitState::Open, change.generation));
+    }
 }

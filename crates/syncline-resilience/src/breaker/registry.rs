@@ -1,13 +1,10 @@
 //! A breaker for each key, as many as there may be.
 
 use std::{
-    collections::{HashMap, hash_map::RandomState},
+    collections::HashMap,
     fmt,
-    hash::{BuildHasher, Hash},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{CircuitBreaker, CircuitState};
@@ -37,12 +34,17 @@ const SHARD_COUNT: usize = 64;
 /// assert!(breakers.get(&"b.example".to_owned()).should_allow_request());
 /// ```
 pub struct BreakerRegistry<K, C: Clock = SystemClock> {
-    make: Box<dyn Fn(&K) -> CircuitBreaker<C> + Send + Sync>,
-    shards: Box<[Mutex<HashMap<K, Held<C>>>]>,
+    make: Box<Make<K, C>>,
+    shards: Box<[Mutex<Shard<K, C>>]>,
     shard_count_max: usize,
-    hasher: RandomState,
-    /// Numbers the uses.
-    uses: AtomicU64,
+}
+
+type Make<K, C> = dyn Fn(&K) -> CircuitBreaker<C> + Send + Sync;
+
+struct Shard<K, C: Clock> {
+    breakers: HashMap<K, Held<C>>,
+    /// Uses so far.
+    uses: u64,
 }
 
 struct Held<C: Clock> {
@@ -66,10 +68,8 @@ impl<K: Hash + Eq + Clone, C: Clock> BreakerRegistry<K, C> {
         let shards = count_max.div_ceil(SHARD_COUNT);
         Self {
             make: Box::new(make),
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            shards: (0..shards).map(|_| Mutex::new(Shard { breakers: HashMap::new(), uses: 0 })).collect(),
             shard_count_max: count_max / shards,
-            hasher: RandomState::new(),
-            uses: AtomicU64::new(0),
         }
     }
 
@@ -88,17 +88,12 @@ impl<K: Hash + Eq + Clone, C: Clock> BreakerRegistry<K, C> {
 
     /// The breaker of `key`, if there is one.
     pub fn find(&self, key: &K) -> Option<Arc<CircuitBreaker<C>>> {
-        let used = self.uses.fetch_add(1, Ordering::Relaxed);
-        let mut shard = self.shard(key);
-        shard.get_mut(key).map(|held| {
-            held.used = used;
-            Arc::clone(&held.breaker)
-        })
+        self.shard(key).find(key)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).len()).sum()
+        self.shards.iter().map(|shard| lock(shard).breakers.len()).sum()
     }
 
     /// Whether there is none.
@@ -110,44 +105,56 @@ impl<K: Hash + Eq + Clone, C: Clock> BreakerRegistry<K, C> {
     pub fn all(&self) -> Vec<(K, Arc<CircuitBreaker<C>>)> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            all.extend(lock(shard).iter().map(|(key, held)| (key.clone(), Arc::clone(&held.breaker))));
+            all.extend(lock(shard).breakers.iter().map(|(key, held)| (key.clone(), Arc::clone(&held.breaker))));
         }
         all
     }
 
     /// Forgets the breaker of `key`, which is returned.
     pub fn remove(&self, key: &K) -> Option<Arc<CircuitBreaker<C>>> {
-        self.shard(key).remove(key).map(|held| held.breaker)
+        self.shard(key).breakers.remove(key).map(|held| held.breaker)
     }
 
     /// The breaker that `key` has then, and what is to be dropped outside the lock.
-    fn insert(&self, key: &K, built: Arc<CircuitBreaker<C>>) -> (Arc<CircuitBreaker<C>>, Option<Held<C>>) {
-        let used = self.uses.fetch_add(1, Ordering::Relaxed);
+    fn insert(
+        &self,
+        key: &K,
+        built: Arc<CircuitBreaker<C>>,
+    ) -> (Arc<CircuitBreaker<C>>, Option<Arc<CircuitBreaker<C>>>) {
         let mut shard = self.shard(key);
-        if let Some(held) = shard.get(key) {
-            let existing = Arc::clone(&held.breaker);
-            return (existing, Some(Held { breaker: built, used }));
+        if let Some(existing) = shard.find(key) {
+            return (existing, Some(built));
         }
-        let evicted = if shard.len() >= self.shard_count_max { evict(&mut shard) } else { None };
-        shard.insert(key.clone(), Held { breaker: Arc::clone(&built), used });
+        let evicted = if shard.breakers.len() >= self.shard_count_max { shard.evict() } else { None };
+        shard.uses += 1;
+        let held = Held { breaker: Arc::clone(&built), used: shard.uses };
+        shard.breakers.insert(key.clone(), held);
         (built, evicted)
     }
 
+    /// Always the same for a key, so that a test that is replayed evicts the same breakers.
     #[expect(clippy::indexing_slicing, reason = "there is a shard, and the index is below their number")]
-    fn shard(&self, key: &K) -> MutexGuard<'_, HashMap<K, Held<C>>> {
-        let index = self.hasher.hash_one(key) % self.shards.len() as u64;
+    fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K, C>> {
+        let index = BuildHasherDefault::<DefaultHasher>::default().hash_one(key) % self.shards.len() as u64;
         lock(&self.shards[usize::try_from(index).unwrap_or(0)])
     }
 }
 
-/// Takes the breaker that is missed least: each that is better to lose comes before each that is worse, and among equals the
-/// one that was used longest ago.
-fn evict<K: Hash + Eq + Clone, C: Clock>(shard: &mut HashMap<K, Held<C>>) -> Option<Held<C>> {
-    let key = shard
-        .iter()
-        .min_by_key(|(_, held)| (held.worth(), held.used))
-        .map(|(key, _)| key.clone())?;
-    shard.remove(&key)
+impl<K: Hash + Eq + Clone, C: Clock> Shard<K, C> {
+    fn find(&mut self, key: &K) -> Option<Arc<CircuitBreaker<C>>> {
+        let held = self.breakers.get_mut(key)?;
+        self.uses += 1;
+        held.used = self.uses;
+        Some(Arc::clone(&held.breaker))
+    }
+
+    /// Takes out the breaker that is missed least: each that is better to lose comes before each that is worse, and among
+    /// equals the one that was used longest ago.
+    fn evict(&mut self) -> Option<Arc<CircuitBreaker<C>>> {
+        let least = self.breakers.iter().min_by_key(|(_, held)| (held.worth(), held.used));
+        let key = least.map(|(key, _)| key.clone())?;
+        self.breakers.remove(&key).map(|held| held.breaker)
+    }
 }
 
 impl<C: Clock> Held<C> {
@@ -166,7 +173,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<K, C: Clock> fmt::Debug for BreakerRegistry<K, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count: usize = self.shards.iter().map(|shard| lock(shard).len()).sum();
+        let count: usize = self.shards.iter().map(|shard| lock(shard).breakers.len()).sum();
         f.debug_struct("BreakerRegistry").field("count", &count).finish_non_exhaustive()
     }
 }

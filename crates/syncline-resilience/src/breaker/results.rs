@@ -46,11 +46,10 @@ impl<C: Clock> CircuitBreaker<C> {
     /// Takes the result of a request of `generation`, or of whichever there is now.
     pub(super) fn record(&self, generation: Option<Generation>, outcome: Outcome, is_slow: Option<bool>) {
         let recorded = self.core.record(generation, outcome, || self.now_ms(), || self.rng.next_u64());
-        if recorded == Recorded::Stale {
+        if recorded == Recorded::Stale && outcome != Outcome::Ignored {
             self.totals.stale.fetch_add(1, Ordering::Relaxed);
-            return;
         }
-        if outcome == Outcome::Failure {
+        if outcome == Outcome::Failure && matches!(recorded, Recorded::Closed(_) | Recorded::Changed(_)) {
             self.totals.last_failure_ns.store(self.now_ns().saturating_add(1), Ordering::Relaxed);
         }
         match recorded {

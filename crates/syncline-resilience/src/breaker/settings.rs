@@ -53,8 +53,8 @@ impl Default for Settings {
             probe_timeout_ms: None,
             lease: Lease::of(1),
         };
-        settings.success_threshold = narrow(DEFAULT_SUCCESS_THRESHOLD);
-        settings.half_open_requests = narrow(DEFAULT_HALF_OPEN_REQUESTS);
+        settings.success_threshold = fitting(DEFAULT_SUCCESS_THRESHOLD);
+        settings.half_open_requests = fitting(DEFAULT_HALF_OPEN_REQUESTS);
         settings.set_timeout(DEFAULT_CIRCUIT_TIMEOUT);
         settings
     }
@@ -133,7 +133,7 @@ impl Lease {
 }
 
 /// What fits into the word; 0 would never be reached.
-pub(super) fn narrow(count: u32) -> u8 {
+pub(super) fn fitting(count: u32) -> u8 {
     u8::try_from(count.max(1)).unwrap_or(u8::MAX)
 }
 

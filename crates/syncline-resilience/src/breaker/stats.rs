@@ -6,13 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    CircuitBreaker, CircuitState,
-    circuit::{duration, narrow},
-    count::Spread,
-    window::Window,
-    word::State,
-};
+use super::{CircuitBreaker, CircuitState, circuit::narrow, count::Spread, window::Window, word::State};
 use crate::time::{Clock, Instant, SystemClock};
 
 /// What a breaker counted. The numbers are read one after the other: under load they may be of neighbouring moments.
@@ -50,7 +44,7 @@ pub struct BreakerStats<'a, C: Clock = SystemClock> {
     pub failure_rate: Option<f64>,
     /// The part of its window that was slow, from 0.0 to 1.0; `None` where slow calls are not measured, or none was.
     pub slow_call_rate: Option<f64>,
-    /// When the last failure was told that was not stale.
+    /// When the last failure was told that counted.
     pub last_failure_time: Option<Timestamp<'a, C>>,
     /// As [`CircuitBreaker::retry_after`](super::CircuitBreaker::retry_after).
     pub retry_after: Option<Duration>,
@@ -58,7 +52,7 @@ pub struct BreakerStats<'a, C: Clock = SystemClock> {
     pub opened_total: u64,
     /// Requests that it refused.
     pub rejected_total: u64,
-    /// Results that came after the state that had admitted their request, or while it was open.
+    /// Successes and failures that came after the state that had admitted their request, or while it was open.
     pub stale_total: u64,
 }
 
@@ -131,7 +125,7 @@ impl<C: Clock> CircuitBreaker<C> {
             failure_rate: self.failures.as_ref().and_then(|window| self.rate(window)),
             slow_call_rate: self.slow.as_ref().and_then(|slow| self.rate(&slow.window)),
             last_failure_time: self.last_failure_time(),
-            retry_after: self.core.refusal_ms(word.state, self.now_ms()).map(duration),
+            retry_after: self.refusal(word.state),
             opened_total: self.totals.opened.load(Ordering::Relaxed),
             rejected_total: self.totals.rejected.sum(),
             stale_total: self.totals.stale.load(Ordering::Relaxed),

@@ -8,7 +8,8 @@
 //! 3 forced            how 2 | failures in a row 32
 //! ```
 //!
-//! Moments are counted around, so that no uptime is too long: the one before which something ends is at most
+//! A late result is taken for one of now only when exactly 2^20 transitions lie between them, and then it is one result too
+//! many. Moments are counted around too, so that no uptime is too long: the one before which something ends is at most
 //! [`FINITE_MS_MAX`] away, and whatever looks further away than it can be has passed.
 
 use super::CircuitState;
@@ -120,6 +121,11 @@ impl State {
         }
     }
 
+    /// Whether time matters to it.
+    pub(super) fn is_timed(self) -> bool {
+        matches!(self, Self::Open { .. } | Self::HalfOpen { .. })
+    }
+
     /// Whether only a hand can change it.
     pub(super) fn is_forced(self) -> bool {
         matches!(self, Self::ForcedOpen | Self::ForcedClosed { .. } | Self::Disabled)
@@ -218,7 +224,6 @@ fn low_u32(bits: u64) -> u32 {
     bits as u32
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "masked to what fits")]
 fn low_u8(bits: u64) -> u8 {
     (bits & BYTE) as u8
 }

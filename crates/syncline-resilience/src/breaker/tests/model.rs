@@ -146,10 +146,10 @@ impl Model {
     pub(super) fn record(&mut self, of: Option<u32>, result: Result, took_ms: Option<u64>) {
         let is_open = matches!(self.state, State::Open { .. } | State::ForcedOpen);
         if is_open || of.is_some_and(|of| of != self.generation) {
-            self.stale += 1;
+            self.stale += u64::from(result != Result::Ignored);
             return;
         }
-        if result == Result::Failure {
+        if result == Result::Failure && self.state != State::Disabled {
             self.last_failure_ms = Some(self.now_ms);
         }
         let is_slow = self.config.slow.zip(took_ms).map(|((from, _), took)| took >= from);

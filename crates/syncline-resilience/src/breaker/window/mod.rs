@@ -55,7 +55,7 @@ pub(super) struct Window {
 #[derive(Debug)]
 enum Results {
     Bits(Bits),
-    Ring(Ring),
+    Ring(Box<Ring>),
     Buckets(Buckets),
 }
 
@@ -65,7 +65,7 @@ impl Window {
     pub(super) fn new(span: Span, min_calls: u32, rate: f64) -> Self {
         let (results, holds) = match span {
             Span::Count(count @ ..=bits::COUNT_MAX) => (Results::Bits(Bits::new(count)), count),
-            Span::Count(count) => (Results::Ring(Ring::new(count.min(COUNT_MAX))), count.min(COUNT_MAX)),
+            Span::Count(count) => (Results::Ring(Box::new(Ring::new(count.min(COUNT_MAX)))), count.min(COUNT_MAX)),
             Span::Time(span) => (Results::Buckets(Buckets::new(span)), time::SURE_MAX),
         };
         let rate = if rate.is_nan() { 1.0 } else { rate };

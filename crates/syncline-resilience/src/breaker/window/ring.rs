@@ -60,6 +60,35 @@ impl Ring {
     }
 }
 
+#[cfg(all(test, syncline_loom))]
+mod loom_models {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn the_sum_is_that_of_the_bits_whatever_races() {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(|| {
+            let ring = Arc::new(Ring::new(2));
+            ring.record(true);
+            let other = {
+                let ring = Arc::clone(&ring);
+                loom::thread::spawn(move || {
+                    ring.record(true);
+                    ring.clear();
+                })
+            };
+            ring.record(false);
+            ring.record(true);
+            other.join().unwrap();
+            let bits: u32 = ring.words.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum();
+            assert_eq!(ring.bad.0.load(Ordering::Relaxed), i64::from(bits));
+        });
+    }
+}
+
 #[cfg(all(test, not(syncline_loom)))]
 mod tests {
     use std::{collections::VecDeque, sync::Arc};

@@ -68,7 +68,7 @@ impl Buckets {
     fn slice(&self, now_ns: u64) -> (usize, u64) {
         let slice = now_ns / self.slice_ns;
         let index = usize::try_from(slice % BUCKETS as u64).unwrap_or(0);
-        (index, slice / BUCKETS as u64 & TURN_MASK)
+        (index, (slice / BUCKETS as u64) & TURN_MASK)
     }
 }
 
