@@ -71,7 +71,7 @@ pub struct Admitted<'a, C: Clock> {
     number: u32,
     began: Option<Instant>,
     deadline: Option<Instant>,
-    watch: AttemptWatch,
+    watch: AttemptWatch<'a>,
 }
 
 /// What came of an attempt.
@@ -102,7 +102,7 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
         let is_timed = strategy.plan.timeout.is_some() || strategy.plan.attempt_timeout.is_some();
         Self {
             strategy,
-            watch: Watch::begin(name),
+            watch: Watch::begin(name, &strategy.clock),
             started: is_timed.then(|| strategy.clock.now()),
             is_nested: !strategy.plan.may_nest && nesting::is_nested(),
             attempts: 0,
@@ -199,7 +199,7 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
             budget.succeeded();
         }
         self.succeeded = true;
-        self.watch.ended(Outcome::Succeeded, self.metrics());
+        self.watch.ended(Outcome::Succeeded);
     }
 
     fn is_curable(&self, class: Class) -> bool {
@@ -212,15 +212,23 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
 
     /// Steps 5 to 7 after a failure that time may cure.
     fn plan_retry<T>(&mut self, class: Class) -> Next<T, E> {
-        match self.next_delay(class) {
+        let refusal = match self.next_delay(class) {
             Ok(delay) => {
                 self.total_delay = self.total_delay.saturating_add(delay);
                 self.watch.waits(delay);
-                Next::Wait(delay)
+                return Next::Wait(delay);
             }
-            Err(Refusal::Time) => Next::Stop(self.out_of_time()),
-            Err(Refusal::Stopped(by)) => Next::Stop(self.stop(by)),
+            Err(refusal) => refusal,
+        };
+        // A budget that refuses has counted the failure; one that was not asked has to hear of it.
+        let was_asked = matches!(refusal, Refusal::Stopped(StoppedBy::Budget));
+        if let Some(budget) = self.strategy.budget.as_deref().filter(|_| !was_asked) {
+            budget.failed(class);
         }
+        Next::Stop(match refusal {
+            Refusal::Time => self.out_of_time(),
+            Refusal::Stopped(by) => self.stop(by),
+        })
     }
 
     fn next_delay(&mut self, class: Class) -> Result<Duration, Refusal> {
@@ -288,7 +296,7 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
     }
 
     fn end_with(&mut self, error: RetryError<E>) -> RetryError<E> {
-        self.watch.ended(Outcome::of(&error), self.metrics());
+        self.watch.ended(Outcome::of(&error));
         error
     }
 }

@@ -62,6 +62,8 @@ pub mod config;
 mod error;
 pub mod guard;
 mod metrics;
+#[cfg(feature = "prometheus")]
+pub mod metrics_export;
 mod nesting;
 mod observe;
 pub mod retry;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Metrics, by the path of their users.
+#[cfg(feature = "prometheus")]
+pub use crate::metrics_export;
 /// The clock, by the path of its users.
 pub use crate::time;
 pub use crate::{

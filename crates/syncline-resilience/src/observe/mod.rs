@@ -1,78 +1,66 @@
 //! What people and machines can see of an operation: nothing, spans or metrics, by feature.
+//!
+//! [`Watch`] is told what happens and tells both parts, `spans` and `counts`. Where a feature is off, its part is of no size
+//! and does nothing.
 
-use std::{marker::PhantomData, time::Duration};
+#[cfg(feature = "prometheus")]
+pub(crate) mod counts;
+#[cfg(not(feature = "prometheus"))]
+#[path = "no_counts.rs"]
+mod counts;
+mod outcome;
+#[cfg(feature = "tracing")]
+mod spans;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_spans.rs"]
+mod spans;
 
-use crate::{Class, RetryError, RetryMetrics, StoppedBy};
+use std::time::Duration;
 
-/// How an operation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Succeeded,
-    /// Attempts, breaker, budget, hint or nesting ended the retrying.
-    Stopped(StoppedBy),
-    Permanent,
-    TimedOut,
-    /// Refused before the first attempt.
-    BreakerOpen,
-    BudgetExhausted,
-    Invalid,
-}
-
-impl Outcome {
-    pub(crate) fn of<E>(error: &RetryError<E>) -> Self {
-        match error {
-            RetryError::AttemptsExhausted { stopped_by, .. } => Self::Stopped(*stopped_by),
-            RetryError::Timeout { .. } => Self::TimedOut,
-            RetryError::OperationFailed { .. } => Self::Permanent,
-            RetryError::CircuitBreakerOpen => Self::BreakerOpen,
-            RetryError::BudgetExhausted => Self::BudgetExhausted,
-            RetryError::InvalidConfiguration { .. } => Self::Invalid,
-        }
-    }
-}
+pub(crate) use self::{
+    outcome::Outcome,
+    spans::{Attempt as AttemptWatch, Entered},
+};
+use crate::time::Clock;
 
 /// Watches one operation. One that is dropped before it ended was cancelled.
 #[derive(Debug)]
 pub(crate) struct Watch<'a> {
-    name: PhantomData<&'a str>,
+    spans: spans::Operation<'a>,
+    counts: counts::Operation,
 }
 
+#[cfg(not(any(feature = "tracing", feature = "prometheus")))]
+const _: () = assert!(size_of::<(Watch<'_>, AttemptWatch<'_>, Entered<'_>)>() == 0, "unseen operations cost something");
+
 impl<'a> Watch<'a> {
-    pub(crate) fn begin(_name: Option<&'a str>) -> Self {
-        Self { name: PhantomData }
+    /// An operation begins. `clock` measures its attempts.
+    #[inline]
+    pub(crate) fn begin(name: Option<&'a str>, clock: &'a dyn Clock) -> Self {
+        Self {
+            spans: spans::Operation::begin(name, clock),
+            counts: counts::Operation::begin(name),
+        }
     }
 
     /// An attempt begins; `number` is 1 for the first.
-    pub(crate) fn attempt(&mut self, _number: u32) -> AttemptWatch {
-        AttemptWatch {}
+    #[inline]
+    pub(crate) fn attempt(&mut self, number: u32) -> AttemptWatch<'a> {
+        self.counts.attempt();
+        self.spans.attempt(number)
     }
 
     /// A retry is to come after `delay`.
-    pub(crate) fn waits(&mut self, _delay: Duration) {}
-
-    /// The operation ended.
-    pub(crate) fn ended(&mut self, _outcome: Outcome, _metrics: RetryMetrics) {}
-}
-
-/// Watches one attempt. One that is dropped before it ended was cancelled.
-#[derive(Debug)]
-pub(crate) struct AttemptWatch {}
-
-/// While it lives, what happens belongs to the attempt.
-#[derive(Debug)]
-pub(crate) struct Entered<'a> {
-    attempt: PhantomData<&'a ()>,
-}
-
-impl AttemptWatch {
-    /// Around each poll or call of the attempt.
-    pub(crate) fn enter(&self) -> Entered<'_> {
-        Entered { attempt: PhantomData }
+    #[inline]
+    pub(crate) fn waits(&mut self, delay: Duration) {
+        self.counts.waits(delay);
+        self.spans.waits(delay);
     }
 
-    pub(crate) fn succeeded(self) {}
-
-    pub(crate) fn failed<E>(self, _class: Class, _error: &E) {}
-
-    pub(crate) fn timed_out(self) {}
+    /// The operation ended.
+    #[inline]
+    pub(crate) fn ended(&mut self, outcome: Outcome) {
+        self.counts.ended(outcome);
+        self.spans.ended(outcome);
+    }
 }
