@@ -4,7 +4,7 @@ use std::{
     fmt::Debug,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Wake, Waker},
     thread::Thread,
 };
 
@@ -41,7 +41,7 @@ pub trait Clock: Debug + Send + Sync {
         let mut sleep = self.sleep_until(at);
         let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
         let mut cx = Context::from_waker(&waker);
-        while let Poll::Pending = sleep.as_mut().poll(&mut cx) {
+        while sleep.as_mut().poll(&mut cx).is_pending() {
             std::thread::park();
         }
     }

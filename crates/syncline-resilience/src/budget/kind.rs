@@ -49,6 +49,15 @@ impl Kind {
         }
     }
 
+    /// A failure that no retry follows, whatever this budget says. `None` where that changes nothing.
+    pub(super) fn note_failure(&self, word: u64, tokens: u32, now: u64) -> Option<u64> {
+        match self {
+            Self::Throttle(throttle) => throttle.fail(word, tokens).write,
+            Self::Savings(savings) => savings.note_failure(word, now),
+            Self::Bucket(_) | Self::Unlimited => None,
+        }
+    }
+
     /// Gives back `units`, never beyond what is full. `None` where nothing is owed.
     pub(super) fn credit(&self, word: u64, units: u64, now: u64) -> Option<u64> {
         match self {

@@ -109,6 +109,16 @@ impl<C: Clock> RetryBudget<C> {
         self.pay(tokens, |word, now| self.kind.charge(word, tokens, now))
     }
 
+    /// Notes a failure of `class` that no retry follows, for want of attempts or of time. It costs no token, but a
+    /// [throttle](Self::grpc) counts it and the quiet time of [savings](Self::saved) begins anew.
+    pub fn failed(&self, class: Class) {
+        let Some(tokens) = self.costs.of(class) else { return };
+        let now = self.now();
+        self.word
+            .0
+            .update(|word| Step { write: self.kind.note_failure(word, tokens, now), is_granted: true });
+    }
+
     /// Credits the success of an attempt, first or not.
     pub fn succeeded(&self) {
         self.credit(self.deposit);

@@ -57,6 +57,13 @@ impl Savings {
         Step { write: is_stale.then(|| pack(now, owed_in(word))), is_granted: false }
     }
 
+    /// A failure that asks for no token: no quiet time has begun. `None` where nothing is owed, or little time has passed.
+    pub(super) fn note_failure(&self, word: u64, now: u64) -> Option<u64> {
+        let owed = self.owed(word, now);
+        let is_stale = now.saturating_sub(failed_at(word)) >= (self.quiet / STEPS_PER_QUIET).max(1);
+        (owed > 0 && is_stale).then(|| pack(now, owed))
+    }
+
     /// Gives back `thousandths`, as many as are owed.
     pub(super) fn credit(word: u64, thousandths: u64) -> Option<u64> {
         let owed = owed_in(word);

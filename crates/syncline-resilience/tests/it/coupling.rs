@@ -165,6 +165,33 @@ fn retries_that_sleep_are_paid_for() {
     assert_eq!(clock.sleepers(), 20);
 }
 
+/// What went wrong: a budget heard of a failure only where it was asked for a token, so that a last attempt was no failure to
+/// it: a throttle stayed open, and an outage counted as quiet.
+#[test]
+fn a_budget_hears_of_failures_that_no_retry_follows() {
+    let clock = MockClock::new();
+    let once = |budget: &Arc<RetryBudget<MockClock>>| {
+        let strategy = RetryStrategy::with_clock(clock.clone()).with_max_attempts(1).unwrap();
+        let strategy = strategy.with_budget(budget.clone());
+        drive(&clock, strategy.execute(|| async { Err::<(), _>("down") })).unwrap_err();
+    };
+    let throttle = Arc::new(RetryBudget::grpc_with_clock(10, 0.1, clock.clone()));
+    (0..5).for_each(|_| once(&throttle));
+    assert_eq!(throttle.available(), 0);
+
+    let savings = Arc::new(RetryBudget::saved_with_clock(3, 0.0, Duration::from_secs(10), clock.clone()));
+    assert!(savings.try_acquire_multiple(3));
+    for _ in 0..5 {
+        clock.advance(Duration::from_secs(9));
+        once(&savings);
+    }
+    assert_eq!((savings.available(), savings.denied_total()), (0, 0));
+    clock.advance(Duration::from_secs(10));
+    assert_eq!(savings.available(), 3);
+    once(&savings);
+    assert_eq!(savings.available(), 3, "what time has forgiven is not owed again");
+}
+
 /// Trap 28: an operation inside an attempt asks the same half-open breaker and waits for itself.
 #[test]
 fn the_same_breaker_inside_is_refused_and_does_not_hang() {
