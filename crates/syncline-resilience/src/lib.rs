@@ -71,6 +71,8 @@ mod rng;
 mod strategy;
 mod sync;
 pub mod time;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use attempt::{Attempt, Operation};
 pub use backoff::Backoff;

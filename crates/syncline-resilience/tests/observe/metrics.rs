@@ -80,7 +80,7 @@ fn failures_say_their_reason() {
     let denied = || async { Err::<(), _>(syncline_core::Error::new(syncline_core::ErrorKind::Denied, "no")) };
     drive(&clock, strategy.execute_with_metrics(name, denied)).0.unwrap_err();
     {
-        let mut operation = pin!(strategy.execute_with_metrics(name, || pending::<Result<(), String>>()));
+        let mut operation = pin!(strategy.execute_with_metrics(name, pending::<Result<(), String>>));
         assert!(operation.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
     for reason in ["breaker_open", "budget_exhausted", "timeout", "permanent", "cancelled"] {

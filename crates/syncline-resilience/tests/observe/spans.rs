@@ -104,7 +104,7 @@ fn an_operation_that_is_dropped_was_cancelled() {
     let clock = MockClock::new();
     let (memory, ()) = Memory::of(|| {
         let strategy = three_attempts(&clock);
-        let mut operation = pin!(strategy.execute(|| pending::<Result<(), String>>()));
+        let mut operation = pin!(strategy.execute(pending::<Result<(), String>>));
         assert!(operation.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     });
     let spans = memory.spans();
@@ -131,7 +131,7 @@ fn an_attempt_without_an_answer_timed_out() {
     let clock = MockClock::new();
     let (memory, _) = Memory::of(|| {
         let strategy = three_attempts(&clock).with_attempt_timeout(Duration::from_secs(2));
-        drive(&clock, strategy.execute(|| pending::<Result<(), String>>()))
+        drive(&clock, strategy.execute(pending::<Result<(), String>>))
     });
     let spans = memory.spans();
     assert_eq!(values(&spans, "attempt", "outcome"), [Some("timeout"); 3]);
