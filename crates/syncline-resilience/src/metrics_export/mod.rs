@@ -62,7 +62,7 @@ use crate::{CircuitBreaker, RetryBudget, RetryPolicies, RetryStrategy, observe::
 /// let strategy = RetryStrategy::new().with_circuit_breaker(breaker);
 /// metrics_export::watch_strategy(&strategy);
 ///
-/// let (sent, _) = strategy.execute_sync_with_metrics("send", || Ok::<_, String>(()));
+/// let (sent, _) = strategy.execute_sync_with_metrics("send", || Ok::<_, std::io::Error>(()));
 /// sent?;
 /// let text = TextEncoder::new().encode_to_string(&registry.gather())?;
 /// assert!(text.contains(r#"retry_attempts_total{operation="send"} 1"#));
