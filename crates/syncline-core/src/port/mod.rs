@@ -6,6 +6,7 @@
 mod archive;
 mod clock;
 mod disk;
+mod queue;
 mod random;
 
 use std::pin::Pin;
@@ -13,6 +14,10 @@ use std::pin::Pin;
 pub use archive::{Archive, ArchiveStats, Change, ChangePage, Head, Outcome, PrefixScan};
 pub use clock::{Clock, Sleep};
 pub use disk::{DirLock, Disk, DiskFile, OpenMode};
+pub use queue::{
+    Admission, Claim, Claimed, DeadReason, DedupKey, Lease, Moment, NewItem, Outcome as QueueOutcome, Pushed,
+    QueueStats, QueueStorage, Reaped, Settled, Settlement, Standing, Stored,
+};
 pub use random::Random;
 
 /// A boxed future: one box a batch is what it costs to keep ports object-safe.

@@ -1,0 +1,287 @@
+//! Where the items of one queue are kept.
+
+use std::{fmt::Debug, time::Duration};
+
+use bytes::Bytes;
+
+use super::BoxFuture;
+use crate::{Instant, Priority, Result, WallTime};
+
+/// A moment of both clocks. Due times are the calendar's; leases are the steady clock's, where a storage has one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The calendar.
+    pub wall: WallTime,
+    /// The steady clock.
+    pub steady: Instant,
+}
+
+/// An item that is pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewItem {
+    /// Its name.
+    pub id: String,
+    /// Its level.
+    pub priority: Priority,
+    /// When it may be handed out first; at once when that has passed.
+    pub due: Option<WallTime>,
+    /// Attempts after which it is dead; 0 counts as 1.
+    pub max_attempts: u16,
+    /// The lane that it keeps its order in: of each lane one item at a time is in somebody's hands.
+    pub partition: Option<String>,
+    /// The key under which nothing else is accepted for a while.
+    pub dedup: Option<DedupKey>,
+    /// When it is of no use any more.
+    pub expires_at: Option<WallTime>,
+    /// What it carries; no storage looks into it.
+    pub body: Bytes,
+}
+
+/// A key that is taken while its item lives, and for `window` from the push on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DedupKey {
+    /// The key.
+    pub key: String,
+    /// How long it is taken at least. Zero is as long as the item lives.
+    pub window: Duration,
+}
+
+/// What a push may find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    /// Most items that live at once: waiting, scheduled or in hand.
+    pub capacity: u64,
+    /// Whether an id that lives is refused. Otherwise both live, and the id names the newer.
+    pub unique_ids: bool,
+}
+
+/// What became of a pushed item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pushed {
+    /// It is kept.
+    Inserted,
+    /// Its id or key is taken by the item of this id. It was not kept.
+    Duplicate {
+        /// Who has it.
+        id: String,
+    },
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// Most items.
+    pub most: usize,
+    /// How long each lease lasts unless it is extended.
+    pub lease: Duration,
+    /// The wait that lifts the first of a level by one level; `None` is strict order.
+    pub aging: Option<Duration>,
+}
+
+/// An item in a worker's hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its name.
+    pub id: String,
+    /// The number of this lease; a later one is greater.
+    pub token: u64,
+    /// The number of this attempt; 1 is the first.
+    pub attempt: u16,
+    /// Attempts after which it is dead.
+    pub max_attempts: u16,
+    /// Its level.
+    pub priority: Priority,
+    /// From when on it could have been handed out.
+    pub eligible_at: WallTime,
+    /// Its lane.
+    pub partition: Option<String>,
+    /// What its last attempts failed with, oldest first; bounded.
+    pub errors: Vec<String>,
+    /// What it carries.
+    pub body: Bytes,
+}
+
+/// A lease by its item; any that is live where `token` is `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The item.
+    pub id: String,
+    /// The number of the lease.
+    pub token: Option<u64>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done. What is to be pushed after it is pushed in the same step, or neither happens.
+    Complete {
+        /// What follows.
+        push: Vec<NewItem>,
+    },
+    /// It failed and may be tried again from `at` on, unless that was its last attempt.
+    Retry {
+        /// When.
+        at: WallTime,
+        /// Why it failed.
+        error: String,
+    },
+    /// No attempt can succeed.
+    Reject {
+        /// Why.
+        error: String,
+    },
+    /// It is given back untouched; the attempt does not count.
+    Release,
+}
+
+/// A lease and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The lease.
+    pub lease: Lease,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// What became of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is done.
+    Completed,
+    /// It will be tried again.
+    Retried,
+    /// It is dead.
+    Dead,
+    /// It is back in its place.
+    Released,
+    /// The lease had ended; nothing changed.
+    Lost,
+    /// There is no such item; nothing changed.
+    Unknown,
+}
+
+/// Where an item stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// It can be handed out.
+    Ready,
+    /// Its time has not come, or it is behind another one of its lane.
+    Scheduled,
+    /// It is in somebody's hands.
+    Leased,
+    /// It will not be tried again.
+    Dead,
+}
+
+/// An item as it is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Where it stands.
+    pub standing: Standing,
+    /// The item; its token and attempt are those of its newest lease, 0 without one.
+    pub item: Claimed,
+    /// Why it is dead.
+    pub dead: Option<DeadReason>,
+}
+
+/// Why an item will not be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeadReason {
+    /// Every attempt failed, or ended its process.
+    Exhausted,
+    /// Its worker said that no attempt can succeed.
+    Rejected,
+    /// It was of no use any more before anybody took it.
+    Expired,
+    /// Its content is damaged.
+    Corrupt,
+}
+
+/// What one call of upkeep did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reaped {
+    /// Leases that ended.
+    pub leases: u64,
+    /// Items that died of it, or of their age.
+    pub dead: u64,
+    /// There is more to do: call again.
+    pub more: bool,
+}
+
+/// Items by level and standing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueStats {
+    /// Waiting for their turn or their time, by level.
+    pub waiting: [u64; 5],
+    /// In somebody's hands, by level.
+    pub leased: [u64; 5],
+    /// Dead, by level.
+    pub dead: [u64; 5],
+}
+
+/// The items of one queue.
+///
+/// # Contract
+///
+/// 1. `push` is one step: after `Ok` its items survive loss of power, where the storage promises that at all; after an error
+///    whose kind is not [`Unknown`](crate::ErrorKind::Unknown) none is there. Where they do not all fit, none is kept.
+/// 2. Nobody sees an item before its push is kept.
+/// 3. `claim` hands out by level, then by the time from which an item could be handed out, then by push. An item whose time has
+///    not come is never handed out.
+/// 4. An attempt is counted before it is handed out. No item is handed out more often than its attempts, but for those that
+///    were released.
+/// 5. An item has at most one live lease. Tokens of an item grow.
+/// 6. `settle` with a token changes nothing under another lease; each settlement is told apart.
+/// 7. A lease that is over is taken back by `reap`, to the item's old place; after its last attempt the item is dead.
+/// 8. Of a lane one item at a time is in hand, in order; one that is to be retried keeps the others waiting.
+/// 9. An id that lives, or a key that is taken, is [`Pushed::Duplicate`], in one call too: there the first one wins.
+/// 10. `next_due` is never later than the moment at which `claim` or `reap` would first find something that they do not find
+///     now.
+/// 11. Dead items stay, with their errors, until they are redriven or purged.
+/// 12. Content comes back byte for byte.
+pub trait QueueStorage: Debug + Send + Sync {
+    /// Keeps items, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](crate::ErrorKind::Full) when they do not all fit.
+    fn push<'a>(
+        &'a self,
+        items: &'a [NewItem],
+        admission: Admission,
+        now: Moment,
+    ) -> BoxFuture<'a, Result<Vec<Pushed>>>;
+
+    /// Hands out what is next, at most what was asked for; empty when nothing is ready.
+    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Vec<Claimed>>>;
+
+    /// Ends leases, each as it says. What follows a completed item is admitted whatever the capacity.
+    fn settle<'a>(&'a self, settlements: &'a [Settlement], now: Moment) -> BoxFuture<'a, Result<Vec<Settled>>>;
+
+    /// Lets leases end `lease` from now; `false` for one that had ended.
+    fn extend<'a>(&'a self, leases: &'a [Lease], lease: Duration, now: Moment) -> BoxFuture<'a, Result<Vec<bool>>>;
+
+    /// Withdraws items that are not dead, whoever has them; `false` where there is none.
+    fn cancel<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>>;
+
+    /// Lets dead items be tried again, with all their attempts; `false` where there is none that is dead.
+    fn redrive<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>>;
+
+    /// Throws dead items away; `false` where there is none that is dead.
+    fn purge<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>>;
+
+    /// Takes back leases that are over and buries what is of no use any more, a bounded number of them.
+    fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>>;
+
+    /// How long until there may be something to hand out or to reap; `None` when only a call changes that.
+    fn next_due(&self, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>>;
+
+    /// An item by its id, the newest where ids repeat.
+    fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>>;
+
+    /// Dead items, oldest first, after the one of id `after`, which is dead too.
+    fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>>;
+
+    /// How many items stand where.
+    fn stats(&self, now: Moment) -> BoxFuture<'_, Result<QueueStats>>;
+}

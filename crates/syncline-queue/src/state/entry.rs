@@ -1,0 +1,51 @@
+//! The steps of a queue: what is journaled, and all that ever changes what stands where.
+
+use syncline_core::{Priority, port::DeadReason};
+
+use super::slot::Millis;
+
+/// One step. An item is named by its seq, which is the queue's own, so that records can be moved within a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Entry<B> {
+    /// It was accepted.
+    Push(Box<Push<B>>),
+    /// It was handed out. Counted before anybody has it, so that work that kills its process is counted too.
+    Claim { seq: u64 },
+    /// It is done, and gone.
+    Complete { seq: u64 },
+    /// An attempt failed, and there is to be another one at `at`.
+    Retry { seq: u64, at: Millis, error: Box<str> },
+    /// A lease ended without an outcome: back to where it stood. `counts` says whether the attempt does.
+    Return { seq: u64, counts: bool },
+    /// It will not be tried again, and waits where a person can see it.
+    Bury {
+        seq: u64,
+        reason: DeadReason,
+        error: Box<str>,
+    },
+    /// A dead item is to be tried again from `at` on, with all its attempts.
+    Redrive { seq: u64, at: Millis },
+    /// It was withdrawn before it was done, or is dead and was thrown away.
+    Drop { seq: u64 },
+}
+
+/// What is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Push<B> {
+    pub(crate) seq: u64,
+    pub(crate) id: Box<str>,
+    pub(crate) priority: Priority,
+    pub(crate) eligible_at: Millis,
+    pub(crate) max_attempts: u16,
+    pub(crate) lane: Option<Box<str>>,
+    pub(crate) dedup: Option<Dedup>,
+    pub(crate) expires_at: Option<Millis>,
+    pub(crate) body: B,
+}
+
+/// A key under which nothing else is accepted while the item lives, and until a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dedup {
+    pub(crate) key: Box<str>,
+    pub(crate) until: Millis,
+}

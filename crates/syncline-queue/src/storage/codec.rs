@@ -1,0 +1,319 @@
+//! The steps of one call as one record of the journal.
+//!
+//! ```text
+//! record  = format u8 (1) | flags u8 (bit 0: applied ahead) | time varint | count varint | steps
+//! step    = kind u8 | seq varint | what the kind has
+//! text    = length varint | UTF-8
+//! ```
+//!
+//! Numbers are LEB128. A record is read whole or not at all; what the journal gives back is what was written, so that bytes
+//! which make no sense are damage or a newer format, and are refused by name.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use syncline_core::{Error, ErrorKind, Priority, Result, port::DeadReason};
+
+use super::body::Body;
+use crate::state::{Dedup, Entry, Millis, Push};
+
+const FORMAT: u8 = 1;
+const AHEAD: u8 = 1;
+
+const PUSH: u8 = 1;
+const CLAIM: u8 = 2;
+const COMPLETE: u8 = 3;
+const RETRY: u8 = 4;
+const RETURN: u8 = 5;
+const BURY: u8 = 6;
+const REDRIVE: u8 = 7;
+const DROP: u8 = 8;
+
+const HAS_LANE: u8 = 1;
+const HAS_DEDUP: u8 = 2;
+const HAS_EXPIRY: u8 = 4;
+
+/// The steps of one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// Whether they were applied before they were written, as what only this process sees may be.
+    pub(crate) is_ahead: bool,
+    /// The queue's time.
+    pub(crate) time: Millis,
+    pub(crate) entries: Vec<Entry<Body>>,
+}
+
+/// Writes a record.
+pub(crate) fn encode(record: &Record) -> Bytes {
+    let mut out = BytesMut::with_capacity(64 + record.entries.len() * 64);
+    out.put_u8(FORMAT);
+    out.put_u8(if record.is_ahead { AHEAD } else { 0 });
+    put_number(&mut out, record.time);
+    put_number(&mut out, record.entries.len() as u64);
+    for entry in &record.entries {
+        put_entry(&mut out, entry);
+    }
+    out.freeze()
+}
+
+fn put_entry(out: &mut BytesMut, entry: &Entry<Body>) {
+    match entry {
+        Entry::Push(push) => put_push(out, push),
+        Entry::Claim { seq } => put_step(out, CLAIM, *seq),
+        Entry::Complete { seq } => put_step(out, COMPLETE, *seq),
+        Entry::Retry { seq, at, error } => {
+            put_step(out, RETRY, *seq);
+            put_number(out, *at);
+            put_text(out, error);
+        }
+        Entry::Return { seq, counts } => {
+            put_step(out, RETURN, *seq);
+            out.put_u8(u8::from(*counts));
+        }
+        Entry::Bury { seq, reason, error } => {
+            put_step(out, BURY, *seq);
+            out.put_u8(reason_number(*reason));
+            put_text(out, error);
+        }
+        Entry::Redrive { seq, at } => {
+            put_step(out, REDRIVE, *seq);
+            put_number(out, *at);
+        }
+        Entry::Drop { seq } => put_step(out, DROP, *seq),
+    }
+}
+
+fn put_push(out: &mut BytesMut, push: &Push<Body>) {
+    put_step(out, PUSH, push.seq);
+    let has = |is: bool, flag: u8| if is { flag } else { 0 };
+    let flags = has(push.lane.is_some(), HAS_LANE)
+        | has(push.dedup.is_some(), HAS_DEDUP)
+        | has(push.expires_at.is_some(), HAS_EXPIRY);
+    out.put_u8(flags);
+    out.put_u8(push.priority.number());
+    put_number(out, push.eligible_at);
+    put_number(out, u64::from(push.max_attempts));
+    put_text(out, &push.id);
+    if let Some(lane) = &push.lane {
+        put_text(out, lane);
+    }
+    if let Some(dedup) = &push.dedup {
+        put_text(out, &dedup.key);
+        put_number(out, dedup.until);
+    }
+    if let Some(expires_at) = push.expires_at {
+        put_number(out, expires_at);
+    }
+    put_number(out, push.body.bytes.len() as u64);
+    out.put_slice(&push.body.bytes);
+}
+
+fn put_step(out: &mut BytesMut, kind: u8, seq: u64) {
+    out.put_u8(kind);
+    put_number(out, seq);
+}
+
+fn put_text(out: &mut BytesMut, text: &str) {
+    put_number(out, text.len() as u64);
+    out.put_slice(text.as_bytes());
+}
+
+fn put_number(out: &mut BytesMut, mut number: u64) {
+    while number >= 0x80 {
+        out.put_u8(u8::try_from(number & 0x7f).unwrap_or(0) | 0x80);
+        number >>= 7;
+    }
+    out.put_u8(u8::try_from(number).unwrap_or(0));
+}
+
+/// Reads a record that stands at `home` in the journal.
+///
+/// # Errors
+///
+/// [`ErrorKind::Invalid`] for a newer format, [`ErrorKind::Corrupt`] for what is no record.
+pub(crate) fn decode(mut bytes: Bytes, home: u64) -> Result<Record> {
+    let format = take_byte(&mut bytes)?;
+    if format != FORMAT {
+        let message = format!("queue record of format {format}, this version reads {FORMAT}");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    let is_ahead = take_byte(&mut bytes)? & AHEAD != 0;
+    let time = take_number(&mut bytes)?;
+    let count = take_number(&mut bytes)?;
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        entries.push(take_entry(&mut bytes, home)?);
+    }
+    if bytes.has_remaining() {
+        return Err(corrupt("bytes after its last step"));
+    }
+    Ok(Record { is_ahead, time, entries })
+}
+
+fn take_entry(bytes: &mut Bytes, home: u64) -> Result<Entry<Body>> {
+    let kind = take_byte(bytes)?;
+    let seq = take_number(bytes)?;
+    Ok(match kind {
+        PUSH => Entry::Push(Box::new(take_push(bytes, seq, home)?)),
+        CLAIM => Entry::Claim { seq },
+        COMPLETE => Entry::Complete { seq },
+        RETRY => Entry::Retry { seq, at: take_number(bytes)?, error: take_text(bytes)? },
+        RETURN => Entry::Return { seq, counts: take_byte(bytes)? != 0 },
+        BURY => Entry::Bury { seq, reason: reason(take_byte(bytes)?)?, error: take_text(bytes)? },
+        REDRIVE => Entry::Redrive { seq, at: take_number(bytes)? },
+        DROP => Entry::Drop { seq },
+        other => return Err(corrupt(&format!("a step of kind {other}"))),
+    })
+}
+
+fn take_push(bytes: &mut Bytes, seq: u64, home: u64) -> Result<Push<Body>> {
+    let flags = take_byte(bytes)?;
+    let level = take_byte(bytes)?;
+    let priority = Priority::from_number(level).ok_or_else(|| corrupt(&format!("priority {level}")))?;
+    let eligible_at = take_number(bytes)?;
+    let max_attempts = u16::try_from(take_number(bytes)?).map_err(|_| corrupt("too many attempts"))?;
+    let id = take_text(bytes)?;
+    let lane = if flags & HAS_LANE != 0 { Some(take_text(bytes)?) } else { None };
+    let dedup = if flags & HAS_DEDUP != 0 {
+        Some(Dedup { key: take_text(bytes)?, until: take_number(bytes)? })
+    } else {
+        None
+    };
+    let expires_at = if flags & HAS_EXPIRY != 0 { Some(take_number(bytes)?) } else { None };
+    let length = take_length(bytes)?;
+    let body = Body { bytes: bytes.split_to(length), home };
+    Ok(Push { seq, id, priority, eligible_at, max_attempts, lane, dedup, expires_at, body })
+}
+
+fn take_byte(bytes: &mut Bytes) -> Result<u8> {
+    bytes.try_get_u8().map_err(|_| corrupt("an end too soon"))
+}
+
+fn take_number(bytes: &mut Bytes) -> Result<u64> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = take_byte(bytes)?;
+        let bits = u64::from(byte & 0x7f);
+        if bits << shift >> shift != bits {
+            break;
+        }
+        number |= bits << shift;
+        if byte & 0x80 == 0 {
+            return Ok(number);
+        }
+    }
+    Err(corrupt("a number above 64 bits"))
+}
+
+/// A length of something that is there: checked before anything is allocated for it.
+fn take_length(bytes: &mut Bytes) -> Result<usize> {
+    let length = usize::try_from(take_number(bytes)?).unwrap_or(usize::MAX);
+    if length > bytes.remaining() {
+        return Err(corrupt("an end too soon"));
+    }
+    Ok(length)
+}
+
+fn take_text(bytes: &mut Bytes) -> Result<Box<str>> {
+    let length = take_length(bytes)?;
+    let text = bytes.split_to(length);
+    let text = std::str::from_utf8(&text).map_err(|_| corrupt("text that is not UTF-8"))?;
+    Ok(text.into())
+}
+
+const REASONS: [DeadReason; 4] =
+    [DeadReason::Exhausted, DeadReason::Rejected, DeadReason::Expired, DeadReason::Corrupt];
+
+fn reason_number(reason: DeadReason) -> u8 {
+    (0..).zip(REASONS).find(|(_, other)| *other == reason).map_or(0, |(number, _)| number)
+}
+
+fn reason(number: u8) -> Result<DeadReason> {
+    REASONS
+        .get(usize::from(number))
+        .copied()
+        .ok_or_else(|| corrupt(&format!("reason {number}")))
+}
+
+fn corrupt(what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("a queue record has {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text() -> impl Strategy<Value = Box<str>> {
+        ".{0,12}".prop_map(Into::into)
+    }
+
+    fn push() -> impl Strategy<Value = Entry<Body>> {
+        let names = (text(), prop::option::of(text()), prop::option::of((text(), any::<u64>())));
+        let numbers = (any::<u64>(), 0..5_u8, any::<u64>(), any::<u16>(), prop::option::of(any::<u64>()));
+        let bytes = prop::collection::vec(any::<u8>(), 0..40);
+        (names, numbers, bytes).prop_map(
+            |((id, lane, dedup), (seq, level, eligible_at, max_attempts, expires_at), bytes)| {
+                Entry::Push(Box::new(Push {
+                    seq,
+                    id,
+                    priority: Priority::from_number(level).unwrap(),
+                    eligible_at,
+                    max_attempts,
+                    lane,
+                    dedup: dedup.map(|(key, until)| Dedup { key, until }),
+                    expires_at,
+                    body: Body { bytes: bytes.into(), home: 77 },
+                }))
+            },
+        )
+    }
+
+    fn entry() -> impl Strategy<Value = Entry<Body>> {
+        let seq = || any::<u64>();
+        prop_oneof![
+            push(),
+            seq().prop_map(|seq| Entry::Claim { seq }),
+            seq().prop_map(|seq| Entry::Complete { seq }),
+            (seq(), seq(), text()).prop_map(|(seq, at, error)| Entry::Retry { seq, at, error }),
+            (seq(), any::<bool>()).prop_map(|(seq, counts)| Entry::Return { seq, counts }),
+            (seq(), 0..4_usize, text()).prop_map(|(seq, reason, error)| Entry::Bury {
+                seq,
+                reason: REASONS[reason],
+                error
+            }),
+            (seq(), seq()).prop_map(|(seq, at)| Entry::Redrive { seq, at }),
+            seq().prop_map(|seq| Entry::Drop { seq }),
+        ]
+    }
+
+    fn record() -> impl Strategy<Value = Record> {
+        (any::<bool>(), any::<u64>(), prop::collection::vec(entry(), 0..6))
+            .prop_map(|(is_ahead, time, entries)| Record { is_ahead, time, entries })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(record in record()) {
+            prop_assert_eq!(decode(encode(&record), 77).unwrap(), record);
+        }
+
+        #[test]
+        fn a_record_that_is_cut_is_damage(record in record(), cut in any::<prop::sample::Index>()) {
+            let bytes = encode(&record);
+            let cut = bytes.slice(..cut.index(bytes.len()));
+            prop_assert_eq!(decode(cut, 0).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode([&[FORMAT][..], &bytes].concat().into(), 0);
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_by_its_number() {
+        let error = decode(Bytes::from_static(&[2, 0, 0, 0]), 0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.message().contains("format 2"), "{error}");
+    }
+}

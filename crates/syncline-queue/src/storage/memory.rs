@@ -1,0 +1,247 @@
+//! Items in memory: the scheduler alone, for tests and for queues that need not outlive their process.
+
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use syncline_core::{
+    Result,
+    port::{
+        Admission, BoxFuture, Claim, Claimed, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome, QueueStats,
+        QueueStorage, Reaped, Settled, Settlement, Stored,
+    },
+};
+
+use super::{body::Body, plan, time::QueueClock};
+use crate::state::{Applied, Entry, Hold, Millis, Phase, State};
+
+/// Most that one call of upkeep does before it says that there is more.
+const REAP_MAX: u64 = 64;
+
+/// A queue that ends with its process.
+///
+/// # Examples
+///
+/// ```
+/// use syncline_core::{Instant, WallTime, port::{Moment, QueueStorage as _}};
+/// use syncline_queue::MemoryQueueStorage;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let storage = MemoryQueueStorage::new();
+/// let now = Moment { wall: WallTime::from_millis(1), steady: Instant::default() };
+/// assert_eq!(storage.next_due(now).await.unwrap(), None);
+/// # });
+/// ```
+#[derive(Default)]
+pub struct MemoryQueueStorage {
+    shared: Mutex<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: State<Body>,
+    clock: QueueClock,
+}
+
+impl MemoryQueueStorage {
+    /// An empty queue.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        // Each critical section leaves the state whole, so a panic elsewhere does not spoil it.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn push(&mut self, items: &[NewItem], admission: Admission, time: Millis) -> Result<Vec<Pushed>> {
+        let reserved = plan::reserve(&mut self.state, items, admission, time)?;
+        for entry in reserved.entries {
+            self.state.apply(entry);
+        }
+        Ok(reserved.told)
+    }
+
+    fn settle(&mut self, settlement: &Settlement, time: Millis) -> Result<Settled> {
+        let (settled, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome);
+        let Some(entry) = entry else { return Ok(settled) };
+        if let Outcome::Complete { push } = &settlement.outcome {
+            let anyway = Admission { capacity: u64::MAX, unique_ids: true };
+            let reserved = plan::reserve(&mut self.state, push, anyway, time)?;
+            self.state.apply(entry);
+            for entry in reserved.entries {
+                self.state.apply(entry);
+            }
+        } else {
+            self.state.apply(entry);
+        }
+        Ok(settled)
+    }
+
+    fn reap(&mut self, now: Moment, time: Millis) -> Reaped {
+        let mut reaped = Reaped { more: true, ..Reaped::default() };
+        while reaped.leases + reaped.dead < REAP_MAX {
+            let entries = plan::reap(&self.state, now, time);
+            if entries.is_empty() {
+                reaped.more = self.state.sweep(time) > 0;
+                break;
+            }
+            for entry in entries {
+                reaped.leases += u64::from(matches!(entry, Entry::Return { .. }));
+                reaped.dead += u64::from(matches!(entry, Entry::Bury { .. }));
+                self.state.apply(entry);
+            }
+        }
+        reaped
+    }
+
+    fn extend(&mut self, lease: &Lease, until: Duration, now: Moment) -> bool {
+        let token = lease.token.map(|token| u32::try_from(token).unwrap_or(0));
+        match self.state.hold(&lease.id, token) {
+            Hold::Held { seq } => {
+                self.state.lease_until(seq, now.steady + until);
+                true
+            }
+            Hold::Lost | Hold::Unknown => false,
+        }
+    }
+
+    /// Takes the step that `entry` makes of the item of `id`, where it stands in one of the phases that `is_fit` names.
+    fn step(&mut self, id: &str, is_fit: fn(Phase) -> bool, entry: impl FnOnce(u64) -> Entry<Body>) -> bool {
+        let Some(seq) = self.state.get(id).filter(|slot| is_fit(slot.phase)).map(|slot| slot.seq) else {
+            return false;
+        };
+        self.state.apply(entry(seq)) != Applied::Moot
+    }
+
+    fn next_due(&self, now: Moment, time: Millis) -> Option<Duration> {
+        let by_calendar = self.state.next_due().map(|due| Duration::from_millis(due.saturating_sub(time)));
+        [by_calendar, self.state.next_lease_end(now.steady)].into_iter().flatten().min()
+    }
+}
+
+fn is_dead(phase: Phase) -> bool {
+    phase == Phase::Dead
+}
+
+fn lives(phase: Phase) -> bool {
+    !matches!(phase, Phase::Dead | Phase::Reserved)
+}
+
+impl QueueStorage for MemoryQueueStorage {
+    fn push<'a>(
+        &'a self,
+        items: &'a [NewItem],
+        admission: Admission,
+        now: Moment,
+    ) -> BoxFuture<'a, Result<Vec<Pushed>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            shared.push(items, admission, time)
+        })
+    }
+
+    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Vec<Claimed>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            Ok(plan::claim(&mut shared.state, claim, now, time)
+                .into_iter()
+                .map(|(_, claimed)| claimed)
+                .collect())
+        })
+    }
+
+    fn settle<'a>(&'a self, settlements: &'a [Settlement], now: Moment) -> BoxFuture<'a, Result<Vec<Settled>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            settlements.iter().map(|settlement| shared.settle(settlement, time)).collect()
+        })
+    }
+
+    fn extend<'a>(&'a self, leases: &'a [Lease], lease: Duration, now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            Ok(leases.iter().map(|one| shared.extend(one, lease, now)).collect())
+        })
+    }
+
+    fn cancel<'a>(&'a self, ids: &'a [String], _now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            Ok(ids.iter().map(|id| shared.step(id, lives, |seq| Entry::Drop { seq })).collect())
+        })
+    }
+
+    fn redrive<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let at = shared.clock.at(now);
+            Ok(ids.iter().map(|id| shared.step(id, is_dead, |seq| Entry::Redrive { seq, at })).collect())
+        })
+    }
+
+    fn purge<'a>(&'a self, ids: &'a [String], _now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            Ok(ids.iter().map(|id| shared.step(id, is_dead, |seq| Entry::Drop { seq })).collect())
+        })
+    }
+
+    fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            Ok(shared.reap(now, time))
+        })
+    }
+
+    fn next_due(&self, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            Ok(shared.next_due(now, time))
+        })
+    }
+
+    fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            let state = &shared.state;
+            Ok(state.get(id).and_then(|slot| plan::stored(state, slot, time)))
+        })
+    }
+
+    fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            let state = &shared.state;
+            let after = after.and_then(|id| state.get(id)).map(|slot| slot.seq);
+            Ok(state.dead(after).filter_map(|slot| plan::stored(state, slot, time)).take(limit).collect())
+        })
+    }
+
+    fn stats(&self, _now: Moment) -> BoxFuture<'_, Result<QueueStats>> {
+        Box::pin(async move {
+            let counts = self.shared().state.counts();
+            Ok(QueueStats { waiting: counts.waiting, leased: counts.leased, dead: counts.dead })
+        })
+    }
+}
+
+impl fmt::Debug for MemoryQueueStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = self.shared();
+        f.debug_struct("MemoryQueueStorage")
+            .field("counts", &shared.state.counts())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,11 @@
+//! Where items are kept: the port's implementations of this room.
+
+mod body;
+mod codec;
+mod journal;
+mod memory;
+mod plan;
+mod time;
+
+pub use journal::JournalQueueStorage;
+pub use memory::MemoryQueueStorage;

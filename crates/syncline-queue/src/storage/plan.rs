@@ -1,0 +1,196 @@
+//! What a call does to a queue, as steps: decided on the state, carried out by whoever keeps it.
+
+use syncline_core::{
+    Error, ErrorKind, Result, WallTime,
+    port::{
+        Admission, Claim, Claimed, DeadReason, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome, Settled,
+        Standing, Stored,
+    },
+};
+
+use super::body::Body;
+use crate::state::{Dedup, Entry, Hold, Millis, Phase, Push, Refusal, Slot, State};
+
+/// Most items that one call of upkeep takes back or buries.
+const REAP_MAX: usize = 64;
+/// What an item is said to have failed with when its lease ended by itself, or it was of no use any more.
+const LEASE_ENDED: &str = "its lease ended without an outcome";
+const EXPIRED: &str = "it was not taken before it expired";
+/// Most bytes of an error that are kept.
+const ERROR_BYTES_MAX: usize = 1_024;
+
+/// Items that were reserved, and what their caller is told.
+#[derive(Debug, Default)]
+pub(crate) struct Reserved {
+    pub(crate) entries: Vec<Entry<Body>>,
+    pub(crate) told: Vec<Pushed>,
+}
+
+/// Reserves what fits of `items`: all that is new, or nothing.
+///
+/// # Errors
+///
+/// [`ErrorKind::Full`] when they do not all fit.
+pub(crate) fn reserve(
+    state: &mut State<Body>,
+    items: &[NewItem],
+    admission: Admission,
+    now: Millis,
+) -> Result<Reserved> {
+    let mut reserved = Reserved::default();
+    for item in items {
+        let push = push_of(item, state.next_seq(), now);
+        let refusal = if state.counts().live() >= admission.capacity {
+            // A duplicate takes no room.
+            match state.refusal(&push, admission.unique_ids, now) {
+                Some(refusal) => refusal,
+                None => return Err(give_back(state, &reserved, full(admission.capacity))),
+            }
+        } else {
+            match state.reserve(&push, push.body.clone(), admission.unique_ids, now) {
+                Ok(()) => {
+                    reserved.entries.push(Entry::Push(Box::new(push)));
+                    reserved.told.push(Pushed::Inserted);
+                    continue;
+                }
+                Err(refusal) => refusal,
+            }
+        };
+        match refusal {
+            Refusal::Duplicate { id } => reserved.told.push(Pushed::Duplicate { id: id.into() }),
+            Refusal::Full => return Err(give_back(state, &reserved, full(admission.capacity))),
+        }
+    }
+    Ok(reserved)
+}
+
+/// Gives back what was reserved; returns the error that it failed with.
+pub(crate) fn give_back(state: &mut State<Body>, reserved: &Reserved, error: Error) -> Error {
+    for entry in &reserved.entries {
+        if let Entry::Push(push) = entry {
+            state.release(push.seq);
+        }
+    }
+    error
+}
+
+fn full(capacity: u64) -> Error {
+    Error::new(ErrorKind::Full, format!("the queue holds {capacity} items, its capacity"))
+}
+
+/// Hands out what is next, step by step: a step is applied before the next one is looked for.
+pub(crate) fn claim(state: &mut State<Body>, claim: Claim, now: Moment, time: Millis) -> Vec<(Entry<Body>, Claimed)> {
+    let aging = claim.aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
+    let mut claimed = Vec::new();
+    while claimed.len() < claim.most {
+        let Some(slot) = state.next(time, aging) else { break };
+        let (seq, expires_at) = (slot.seq, slot.expires_at());
+        if expires_at.is_some_and(|at| at <= time) {
+            let entry = Entry::Bury { seq, reason: DeadReason::Expired, error: EXPIRED.into() };
+            state.apply(entry);
+            continue;
+        }
+        let entry = Entry::Claim { seq };
+        state.apply(entry.clone());
+        state.lease_until(seq, now.steady + claim.lease);
+        if let Some(slot) = state.of_seq(seq) {
+            claimed.push((entry, claimed_of(state, slot)));
+        }
+    }
+    claimed
+}
+
+/// The steps that end a lease, and what its holder is told. Follow-up pushes are for the caller to reserve.
+pub(crate) fn settle(state: &State<Body>, lease: &Lease, outcome: &Outcome) -> (Settled, Option<Entry<Body>>) {
+    let token = lease.token.map(|token| u32::try_from(token).unwrap_or(0));
+    let seq = match state.hold(&lease.id, token) {
+        Hold::Held { seq } => seq,
+        Hold::Lost => return (Settled::Lost, None),
+        Hold::Unknown => return (Settled::Unknown, None),
+    };
+    let is_last = state.of_seq(seq).is_some_and(Slot::is_exhausted);
+    match outcome {
+        Outcome::Complete { .. } => (Settled::Completed, Some(Entry::Complete { seq })),
+        Outcome::Retry { error, .. } if is_last => {
+            (Settled::Dead, Some(Entry::Bury { seq, reason: DeadReason::Exhausted, error: short(error) }))
+        }
+        Outcome::Retry { at, error } => {
+            (Settled::Retried, Some(Entry::Retry { seq, at: at.as_millis(), error: short(error) }))
+        }
+        Outcome::Reject { error } => {
+            (Settled::Dead, Some(Entry::Bury { seq, reason: DeadReason::Rejected, error: short(error) }))
+        }
+        Outcome::Release => (Settled::Released, Some(Entry::Return { seq, counts: false })),
+    }
+}
+
+/// Takes back a lease that is over, or buries an item that is of no use any more; `None` when there is none.
+pub(crate) fn reap(state: &State<Body>, now: Moment, time: Millis) -> Vec<Entry<Body>> {
+    if let Some(seq) = state.expired_lease(now.steady) {
+        return vec![returned(state, seq)];
+    }
+    let expired = state.expired(time).into_iter().take(REAP_MAX);
+    expired
+        .map(|seq| Entry::Bury { seq, reason: DeadReason::Expired, error: EXPIRED.into() })
+        .collect()
+}
+
+/// What becomes of an item whose lease ended without an outcome, by time or with its process.
+pub(crate) fn returned(state: &State<Body>, seq: u64) -> Entry<Body> {
+    if state.of_seq(seq).is_some_and(Slot::is_exhausted) {
+        Entry::Bury { seq, reason: DeadReason::Exhausted, error: LEASE_ENDED.into() }
+    } else {
+        Entry::Return { seq, counts: true }
+    }
+}
+
+/// An item as it is looked at.
+pub(crate) fn stored(state: &State<Body>, slot: &Slot<Body>, time: Millis) -> Option<Stored> {
+    let standing = match slot.phase {
+        Phase::Reserved => return None,
+        Phase::Waiting if slot.eligible_at <= time => Standing::Ready,
+        Phase::Waiting | Phase::Behind => Standing::Scheduled,
+        Phase::Leased => Standing::Leased,
+        Phase::Dead => Standing::Dead,
+    };
+    let dead = slot.extra.as_ref().and_then(|extra| extra.dead);
+    Some(Stored { standing, item: claimed_of(state, slot), dead })
+}
+
+fn claimed_of(state: &State<Body>, slot: &Slot<Body>) -> Claimed {
+    let errors = slot.extra.as_ref().map_or(&[][..], |extra| &extra.errors);
+    Claimed {
+        id: slot.id.as_ref().to_owned(),
+        token: u64::from(slot.token),
+        attempt: slot.attempts,
+        max_attempts: slot.max_attempts,
+        priority: slot.priority,
+        eligible_at: WallTime::from_millis(slot.eligible_at),
+        partition: state.lane_of(slot).map(str::to_owned),
+        errors: errors.iter().map(|error| error.as_ref().to_owned()).collect(),
+        body: slot.body.bytes.clone(),
+    }
+}
+
+fn push_of(item: &NewItem, seq: u64, now: Millis) -> Push<Body> {
+    let window = |key: &syncline_core::port::DedupKey| u64::try_from(key.window.as_millis()).unwrap_or(u64::MAX);
+    Push {
+        seq,
+        id: item.id.as_str().into(),
+        priority: item.priority,
+        eligible_at: item.due.map_or(now, |due| due.as_millis().max(now)),
+        max_attempts: item.max_attempts,
+        lane: item.partition.as_deref().map(Into::into),
+        dedup: item
+            .dedup
+            .as_ref()
+            .map(|dedup| Dedup { key: dedup.key.as_str().into(), until: now.saturating_add(window(dedup)) }),
+        expires_at: item.expires_at.map(WallTime::as_millis),
+        body: Body { bytes: item.body.clone(), home: 0 },
+    }
+}
+
+/// The beginning of an error, cut between characters.
+fn short(error: &str) -> Box<str> {
+    error.get(..error.floor_char_boundary(ERROR_BYTES_MAX)).unwrap_or_default().into()
+}
