@@ -82,11 +82,12 @@ pub fn init_metrics_exporter(registry: &Registry) -> Result<(), Error> {
     let registered = counts::start()
         .and_then(|()| collector::Exporter::new())
         .and_then(|exporter| registry.register(Box::new(exporter)));
-    if registered.is_err() {
+    if let Err(error) = registered {
         registry.unregister(Box::new(mark))?;
+        return Err(error);
     }
     watch_policies();
-    registered
+    Ok(())
 }
 
 /// Exports `breaker` under its name, while somebody holds it. To do it again changes nothing. Returns whether it is exported:

@@ -21,8 +21,8 @@ use crate::{
 /// Asks a [`CircuitBreaker`] before each call of a service, and tells it the result.
 ///
 /// Its error is [`CallError`]. While the breaker refuses, the service is ready whatever the inner one is, so that its calls are
-/// refused at once: one whose connection does not come back would otherwise keep its callers waiting. An error of the inner
-/// service's readiness is a failure of it.
+/// refused at once: one whose connection does not come back would otherwise keep its callers waiting. Who waits for the inner
+/// one already is not woken. An error of the inner service's readiness counts as that of a call.
 ///
 /// Errors that are [`Class::Permanent`] say nothing about the other side's health and are ignored; the others are failures. The
 /// judge is [`ByType`], unless [`with_judge`](Self::with_judge) sets another.
@@ -108,9 +108,7 @@ where
             return Poll::Ready(Ok(()));
         }
         let ready = ready!(self.inner.poll_ready(cx)).map_err(|error| {
-            if let Ok(permit) = self.breaker.try_acquire_owned() {
-                tell(permit, &self.judge, Err(&error));
-            }
+            tell_unready(&self.breaker, &self.judge, &error);
             CallError::Inner(error)
         });
         self.is_inner_ready = ready.is_ok();
@@ -208,6 +206,13 @@ where
 impl<F, C: Clock, K> fmt::Debug for BreakerFuture<F, C, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BreakerFuture").finish_non_exhaustive()
+    }
+}
+
+/// An error of readiness counts as that of a call.
+pub(super) fn tell_unready<E, C: Clock>(breaker: &Arc<CircuitBreaker<C>>, judge: &impl Judge<E>, error: &E) {
+    if let Ok(permit) = breaker.try_acquire_owned() {
+        tell(permit, judge, Err(error));
     }
 }
 

@@ -11,11 +11,12 @@ use crate::{
     time::{Clock, Sleep},
 };
 
-/// Drives a call on `service`, which is ready for its first attempt.
+/// Drives a call on `service`, which may be ready for its first attempt already.
 pub(super) async fn drive<S, Request, C, K, R>(
     shared: Arc<Shared<C, K, R>>,
     mut service: S,
-    request: Request,
+    mut is_ready: bool,
+    mut request: Request,
 ) -> Result<S::Response, RetryError<S::Error>>
 where
     S: Service<Request>,
@@ -28,7 +29,6 @@ where
     // No token is charged for a retry that there cannot be.
     let strategy = if spare.is_some() { &setup.strategy } else { &shared.once };
     let mut guard = Guard::new(strategy, setup.name.as_deref());
-    let (mut request, mut is_ready) = (request, true);
     loop {
         let admitted = guard.admit()?;
         let answer = race(&strategy.clock, &admitted, attempt(&mut service, request, is_ready)).await;

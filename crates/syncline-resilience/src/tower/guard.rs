@@ -15,9 +15,10 @@ use crate::{
 
 /// Makes each call of a service an operation of a [`RetryStrategy`], with the breaker and the budget that it couples.
 ///
-/// Its error is [`RetryError`](crate::RetryError). An error of the inner service's readiness is
-/// [`OperationFailed`](crate::RetryError::OperationFailed) after 0 attempts before the first one, and the failure of the
-/// attempt before a retry.
+/// Its error is [`RetryError`](crate::RetryError). While the breaker refuses, the service is ready whatever the inner one is, so
+/// that calls are refused at once. Before a retry, the inner service's readiness is a part of the attempt, bound by its timeout,
+/// and an error of it a failure of the attempt; before the first one nobody repeats it, and such an error is
+/// [`OperationFailed`](crate::RetryError::OperationFailed) after 0 attempts.
 ///
 /// # Cancel safety
 ///

@@ -6,12 +6,13 @@ use std::{
     num::NonZeroU32,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tower_service::Service;
 
 use super::{
+    breaker::tell_unready,
     drive::drive,
     repeat::{ByClone, Repeat},
 };
@@ -47,13 +48,15 @@ pub(super) struct Shared<C: Clock, K, R> {
 pub struct RetryService<S, C: Clock = SystemClock, K = ByType, R = ByClone> {
     inner: S,
     shared: Arc<Shared<C, K, R>>,
+    /// Whether the inner service was polled ready for the next call.
+    is_inner_ready: bool,
 }
 
 impl<S, C: Clock + Clone, K: Clone, R> RetryService<S, C, K, R> {
     pub(super) fn new(inner: S, setup: Setup<C, K, R>) -> Self {
         let mut once = setup.strategy.clone();
         once.plan.max_attempts = Some(NonZeroU32::MIN);
-        Self { inner, shared: Arc::new(Shared { setup, once }) }
+        Self { inner, shared: Arc::new(Shared { setup, once }), is_inner_ready: false }
     }
 }
 
@@ -72,21 +75,39 @@ where
     type Future = RetryFuture<S::Response, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        let ready = self.inner.poll_ready(cx);
-        ready.map_err(|source| RetryError::OperationFailed { attempts: 0, source })
+        self.is_inner_ready = false;
+        let strategy = &self.shared.setup.strategy;
+        let breaker = strategy.breaker.as_ref();
+        if breaker.is_some_and(|breaker| breaker.retry_after().is_some()) {
+            return Poll::Ready(Ok(()));
+        }
+        let ready = ready!(self.inner.poll_ready(cx)).map_err(|source| {
+            if let Some(breaker) = breaker {
+                tell_unready(breaker, &strategy.judge, &source);
+            }
+            RetryError::OperationFailed { attempts: 0, source }
+        });
+        self.is_inner_ready = ready.is_ok();
+        Poll::Ready(ready)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
         // The one that was polled ready goes; a clone of it is not ready.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
-        RetryFuture(Box::pin(drive(Arc::clone(&self.shared), ready, request)))
+        let is_ready = mem::take(&mut self.is_inner_ready);
+        RetryFuture(Box::pin(drive(Arc::clone(&self.shared), ready, is_ready, request)))
     }
 }
 
 impl<S: Clone, C: Clock, K, R> Clone for RetryService<S, C, K, R> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+        // That this one is ready does not make the other so.
+        Self {
+            inner: self.inner.clone(),
+            shared: Arc::clone(&self.shared),
+            is_inner_ready: false,
+        }
     }
 }
 

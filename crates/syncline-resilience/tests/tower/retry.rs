@@ -84,6 +84,50 @@ fn an_error_of_readiness_ends_the_call_before_its_first_attempt() {
 }
 
 #[test]
+fn an_open_breaker_refuses_at_once_though_the_guarded_service_is_not_ready() {
+    let clock = MockClock::new();
+    let breaker = Arc::new(CircuitBreaker::with_clock(clock.clone()).with_failure_threshold(1));
+    let strategy = three_attempts(&clock).with_circuit_breaker(breaker.clone());
+    let (mut service, mut handle) = mock::spawn_layer::<&str, &str, _>(GuardLayer::new(strategy));
+    handle.allow(0);
+    assert!(service.poll_ready().is_pending());
+    breaker.record_failure();
+    assert!(matches!(service.poll_ready(), Poll::Ready(Ok(()))));
+    let refused = service.call("request");
+    assert!(matches!(drive(&clock, refused), Err(RetryError::CircuitBreakerOpen)));
+}
+
+/// The breaker begins to admit between the readiness that it granted and the call.
+#[tokio::test]
+async fn a_probe_waits_for_the_service_to_be_ready() {
+    let clock = MockClock::new();
+    let breaker = Arc::new(CircuitBreaker::with_clock(clock.clone()).with_failure_threshold(1));
+    breaker.record_failure();
+    let strategy = three_attempts(&clock).with_circuit_breaker(breaker.clone());
+    let (mut service, mut handle) = mock::spawn_layer::<&str, &str, _>(GuardLayer::new(strategy));
+    handle.allow(0);
+    assert!(matches!(service.poll_ready(), Poll::Ready(Ok(()))));
+    clock.advance(Duration::from_secs(60));
+    let mut response = pin!(service.call("request"));
+    assert!(poll(response.as_mut()).is_pending());
+    handle.allow(1);
+    assert!(poll(response.as_mut()).is_pending());
+    handle.next_request().await.unwrap().1.send_response("answer");
+    assert!(matches!(poll(response.as_mut()), Poll::Ready(Ok("answer"))));
+}
+
+#[test]
+fn an_error_of_readiness_is_told_to_the_breaker() {
+    let clock = MockClock::new();
+    let breaker = Arc::new(CircuitBreaker::with_clock(clock.clone()));
+    let strategy = three_attempts(&clock).with_circuit_breaker(breaker.clone());
+    let (mut service, mut handle) = mock::spawn_layer::<&str, &str, _>(GuardLayer::new(strategy));
+    handle.send_error("gone");
+    assert!(matches!(service.poll_ready(), Poll::Ready(Err(_))));
+    assert_eq!(breaker.stats().failure_count, 1);
+}
+
+#[test]
 fn a_request_that_cannot_be_sent_twice_has_one_attempt_and_pays_for_none() {
     let clock = MockClock::new();
     let budget = Arc::new(RetryBudget::with_clock(5, 0.0, clock.clone()));
