@@ -75,6 +75,12 @@ impl<E> Classify for RetryError<E> {
 pub trait Judge<E> {
     /// The class of `error`.
     fn judge(&self, error: &E) -> Class;
+
+    /// What `error` says of itself to who reads traces; `None` where its type does not tell.
+    fn describe<'e>(&self, error: &'e E) -> Option<&'e dyn fmt::Display> {
+        let _ = error;
+        None
+    }
 }
 
 impl<E, F: Fn(&E) -> Class> Judge<E> for F {
@@ -92,6 +98,24 @@ impl<E: 'static> Judge<E> for ByType {
     fn judge(&self, error: &E) -> Class {
         known(error).unwrap_or(Class::Transient)
     }
+
+    fn describe<'e>(&self, error: &'e E) -> Option<&'e dyn fmt::Display> {
+        said(error)
+    }
+}
+
+/// What an error of a known type says of itself.
+fn said(error: &dyn Any) -> Option<&dyn fmt::Display> {
+    fn text<T: fmt::Display + 'static>(error: &dyn Any) -> Option<&dyn fmt::Display> {
+        error.downcast_ref::<T>().map(|error| error as _)
+    }
+    text::<Error>(error)
+        .or_else(|| text::<io::Error>(error))
+        .or_else(|| text::<String>(error))
+        .or_else(|| text::<&'static str>(error))
+        .or_else(|| text::<Box<dyn StdError + Send + Sync>>(error))
+        .or_else(|| text::<RetryError<Error>>(error))
+        .or_else(|| text::<RetryError<io::Error>>(error))
 }
 
 /// The class of an error of a known type.
@@ -134,6 +158,10 @@ impl<E: StdError + 'static> Judge<E> for RetryCondition {
             Some(class @ (Class::Throttled { .. } | Class::NotSent)) => class,
             _ => Class::Transient,
         }
+    }
+
+    fn describe<'e>(&self, error: &'e E) -> Option<&'e dyn fmt::Display> {
+        Some(error)
     }
 }
 

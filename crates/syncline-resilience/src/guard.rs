@@ -158,7 +158,7 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
             }
             Answer::Err(error) => {
                 let class = judge.judge(&error);
-                admitted.watch.failed(class, &error);
+                admitted.watch.failed::<E>(class, judge.describe(&error));
                 tell_failure(admitted.permit, class);
                 if !self.is_curable(class) {
                     let failed = RetryError::OperationFailed { attempts: self.attempts, source: error };

@@ -7,6 +7,7 @@
 //! | [`breaker`] | when to stop asking: [`CircuitBreaker`], windows, permits, a registry |
 //! | [`budget`] | how many retries the whole process may make: [`RetryBudget`], leases |
 //! | [`guard`] | the one order of all of them around an attempt |
+//! | [`differences`] | where this differs from the documents whose names it bears, and why |
 //! | [`time`] | the clock that all of them read and sleep by |
 //!
 //! A [`RetryStrategy`] repeats an operation; what it couples is judged in one order: deadline, breaker, attempt, class of the
@@ -15,7 +16,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `tracing` | a span for each operation, a child for each attempt |
-//! | `prometheus` | [`retry::metrics_export`] |
+//! | `prometheus` | `retry::metrics_export`: counters, gauges and histograms in a registry |
 //! | `tower` | `Layer`s |
 //! | `serde` | configuration as data |
 //!
@@ -59,6 +60,8 @@ pub mod budget;
 mod classify;
 #[cfg(feature = "serde")]
 pub mod config;
+#[doc = include_str!("differences.md")]
+pub mod differences {}
 mod error;
 pub mod guard;
 mod metrics;
@@ -75,7 +78,9 @@ pub mod time;
 pub mod tower;
 
 pub use attempt::{Attempt, Operation};
-pub use backoff::Backoff;
+pub use backoff::{
+    Backoff, BackoffStrategy, ConstantBackoff, ExponentialBackoff, FibonacciBackoff, FixedBackoff, LinearBackoff,
+};
 pub use breaker::CircuitBreaker;
 pub use budget::RetryBudget;
 pub use classify::{ByType, Class, Classify, Judge, RetryCondition};

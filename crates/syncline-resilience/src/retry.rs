@@ -10,7 +10,8 @@ pub use crate::time;
 pub use crate::{
     attempt::{Attempt, Operation},
     backoff::{
-        Backoff, BackoffStrategy, ConstantBackoff, Delays, ExponentialBackoff, FibonacciBackoff, Jitter, LinearBackoff,
+        Backoff, BackoffStrategy, ConstantBackoff, Delays, ExponentialBackoff, FibonacciBackoff, FixedBackoff, Jitter,
+        LinearBackoff,
     },
     breaker::{
         BreakerRegistry, BreakerStats, CircuitBreaker, CircuitState, Permit, Rejected, Transition, TransitionReason,

@@ -20,8 +20,10 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     ("ignore", "a test that needs a program fails and names 'cargo xtask setup'"),
 ];
 
-/// Sleeps that are awaited where they stand are pauses between attempts; these may make them.
-const SLEEPERS: &[&str] = &["crates/syncline-core/", "crates/syncline-resilience/", "crates/syncline-testkit/"];
+/// Sleeps that are awaited where they stand are pauses between attempts; these may make them, and peers are driven as they
+/// want to be.
+const SLEEPERS: &[&str] =
+    &["crates/syncline-core/", "crates/syncline-resilience/", "crates/syncline-testkit/", "benches/"];
 
 /// Broken rules of one file.
 pub fn check(path: &str, text: &str) -> Vec<Finding> {

@@ -68,6 +68,7 @@ impl<C: Clock> CircuitBreaker<C> {
     /// # Errors
     ///
     /// As [`call`](Self::call).
+    #[inline]
     pub fn call_sync<T, E>(&self, request: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>> {
         self.call_sync_where(|_| true, request)
     }
@@ -77,6 +78,7 @@ impl<C: Clock> CircuitBreaker<C> {
     /// # Errors
     ///
     /// As [`call`](Self::call).
+    #[inline]
     pub fn call_sync_where<T, E>(
         &self,
         is_failure: impl FnOnce(&E) -> bool,
@@ -88,6 +90,7 @@ impl<C: Clock> CircuitBreaker<C> {
 }
 
 impl<C: Clock> super::Permit<'_, C> {
+    #[inline]
     fn tell<T, E>(self, result: Result<T, E>, is_failure: impl FnOnce(&E) -> bool) -> Result<T, CallError<E>> {
         match result {
             Ok(value) => {

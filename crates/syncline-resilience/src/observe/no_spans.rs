@@ -1,6 +1,6 @@
 //! No spans are made.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{fmt::Display, marker::PhantomData, time::Duration};
 
 use super::Outcome;
 use crate::{Class, time::Clock};
@@ -51,7 +51,7 @@ impl Attempt<'_> {
     pub(crate) fn succeeded(self) {}
 
     #[inline]
-    pub(crate) fn failed<E>(self, _class: Class, _error: &E) {}
+    pub(crate) fn failed<E>(self, _class: Class, _text: Option<&dyn Display>) {}
 
     #[inline]
     pub(crate) fn timed_out(self) {}

@@ -15,7 +15,7 @@
 //! Spans of what failed say `otel.status_code` too, by which OpenTelemetry marks them. The level is `INFO`. Counts are signed,
 //! because OpenTelemetry has no other integers and would be given text.
 
-use std::{any::type_name, mem, time::Duration};
+use std::{any::type_name, fmt::Display, mem, time::Duration};
 
 use tracing::{Span, field::Empty};
 
@@ -66,6 +66,7 @@ impl<'a> Operation<'a> {
                 outcome = Empty,
                 "error.class" = Empty,
                 "error.type" = Empty,
+                "error.message" = Empty,
                 duration_ms = Empty,
                 "otel.status_code" = Empty,
             )
@@ -130,8 +131,11 @@ impl Attempt<'_> {
         self.end("success");
     }
 
-    pub(crate) fn failed<E>(mut self, class: Class, _error: &E) {
+    pub(crate) fn failed<E>(mut self, class: Class, text: Option<&dyn Display>) {
         self.span.record("error.class", name_of(class));
+        if let Some(text) = text {
+            self.span.record("error.message", tracing::field::display(text));
+        }
         self.span.record("error.type", type_name::<E>());
         self.span.record("otel.status_code", "ERROR");
         self.end("failure");

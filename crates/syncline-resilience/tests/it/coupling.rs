@@ -109,7 +109,7 @@ fn a_cancelled_operation_leaves_nothing_behind() {
     clock.advance(Duration::from_secs(60));
     let strategy = three_attempts(&clock).with_circuit_breaker(breaker.clone()).with_budget(budget.clone());
     {
-        let mut operation = pin!(strategy.execute(|| pending::<Result<(), String>>()));
+        let mut operation = pin!(strategy.execute(pending::<Result<(), String>>));
         assert!(operation.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         assert_eq!(breaker.stats().half_open_requests, 1);
     }

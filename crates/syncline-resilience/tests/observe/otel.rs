@@ -70,6 +70,7 @@ fn exported_attempts_are_children_with_number_duration_and_reason() {
     assert_eq!(attribute(first, "outcome"), Some("failure".into()));
     assert_eq!(attribute(first, "error.class"), Some("transient".into()));
     assert_eq!(attribute(first, "error.type"), Some("&str".into()));
+    assert_eq!(attribute(first, "error.message"), Some("down".into()));
     assert_eq!(attribute(second, "outcome"), Some("success".into()));
     assert_eq!(attribute(second, "retry.delay_ms"), Some(100.0.into()));
     assert_eq!((is_failed(first), is_failed(second)), (true, false));
