@@ -7,6 +7,8 @@ mod run;
 
 use std::{convert::Infallible, num::NonZeroU32, sync::Arc, time::Duration};
 
+#[cfg(feature = "tower")]
+pub(crate) use self::run::race;
 pub use self::{builder::RetryPolicyBuilder, policies::RetryPolicies};
 use crate::{
     Backoff, ByType, CircuitBreaker, RetryBudget, RetryCondition, RetryError,

@@ -158,7 +158,7 @@ where
 }
 
 /// Awaits an attempt until its deadline, marked as inside of it whenever it is polled.
-async fn race<C, T, E>(
+pub(crate) async fn race<C, T, E>(
     clock: &C,
     admitted: &Admitted<'_, C>,
     attempt: impl Future<Output = Result<T, E>>,

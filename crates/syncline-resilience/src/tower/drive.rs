@@ -1,14 +1,15 @@
 //! One call, from its first attempt to its last.
 
-use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
+use std::{future::poll_fn, sync::Arc};
 
 use tower_service::Service;
 
 use super::{repeat::Repeat, service::Shared};
 use crate::{
     Judge, RetryError,
-    guard::{Admitted, Answer, Guard, Next},
-    time::{Clock, Sleep},
+    guard::{Guard, Next},
+    strategy::race,
+    time::Clock,
 };
 
 /// Drives a call on `service`, which may be ready for its first attempt already.
@@ -53,30 +54,4 @@ where
         poll_fn(|cx| service.poll_ready(cx)).await?;
     }
     service.call(request).await
-}
-
-/// Awaits an attempt until its deadline, marked as inside of it whenever it is polled.
-async fn race<C, T, E>(
-    clock: &C,
-    admitted: &Admitted<'_, C>,
-    attempt: impl Future<Output = Result<T, E>>,
-) -> Answer<T, E>
-where
-    C: Clock,
-{
-    let mut attempt = pin!(attempt);
-    let mut over: Option<Sleep> = None;
-    poll_fn(|cx| {
-        let polled = {
-            let _inside = admitted.enter();
-            attempt.as_mut().poll(cx)
-        };
-        if let Poll::Ready(result) = polled {
-            return Poll::Ready(result.into());
-        }
-        let Some(deadline) = admitted.deadline() else { return Poll::Pending };
-        let over = over.get_or_insert_with(|| clock.sleep_until(deadline));
-        over.as_mut().poll(cx).map(|()| Answer::TimedOut)
-    })
-    .await
 }
