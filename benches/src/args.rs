@@ -14,6 +14,9 @@ pub(crate) struct Args {
     /// One JSON object a figure
     #[arg(long)]
     pub(crate) json: bool,
+    /// For resilience: draw the simulated fleet into this directory, and measure nothing
+    #[arg(long)]
+    pub(crate) figures: Option<PathBuf>,
     /// Directory on the disk to measure [default: the build directory]
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
@@ -26,6 +29,8 @@ pub(crate) enum Room {
     Journal,
     /// Submits that reach the archive: beside bare SQLite and a bare sync
     Engine,
+    /// Breaker, budget and first tries: beside bare atomics and awaits, and peers
+    Resilience,
     /// Faults of peers, each shown beside Syncline
     Gallery,
 }
@@ -36,6 +41,7 @@ impl Room {
         match self {
             Self::Journal => "journal",
             Self::Engine => "engine",
+            Self::Resilience => "resilience",
             Self::Gallery => "gallery",
         }
     }

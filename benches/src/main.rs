@@ -7,6 +7,7 @@
 //! - [`store`]: what is measured; [`stores`]: the journal, its peers, and a bare loop of writes and syncs;
 //! - [`load`]: threads that keep a store busy; [`payload`]: the bytes they write;
 //! - [`journal`], [`engine`]: the rooms' rows, ratios and goals;
+//! - [`resilience`]: operations of nanoseconds, beside those of peers;
 //! - [`gallery`]: faults of peers, each shown beside Syncline;
 //! - [`scratch`], [`device`], [`pressure`], [`fsync`], [`latency`], [`measure`]: directory, disk counters, how busy the
 //!   machine is, sync times, lines.
@@ -22,6 +23,7 @@ mod load;
 mod measure;
 mod payload;
 mod pressure;
+mod resilience;
 mod scratch;
 mod store;
 mod stores;
@@ -50,11 +52,15 @@ fn run(args: &Args) -> Result {
         gallery::run(args.quick).lines(args.json).iter().for_each(|line| println!("{line}"));
         return Ok(());
     }
+    if let Some(dir) = &args.figures {
+        return resilience::figures(args.room, dir);
+    }
     let scratch = scratch::Scratch::create(args.dir.as_deref())?;
     let before = pressure::of_processors(args.room.name());
     let measures = match args.room {
         Room::Journal => journal::run(&scratch, args.quick)?,
         Room::Engine => engine::run(&scratch, args.quick)?,
+        Room::Resilience => resilience::run(args.quick)?,
         Room::Gallery => Vec::new(),
     };
     before.iter().chain(&measures).for_each(|measure| println!("{}", measure.line(args.json)));
