@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{CircuitBreaker, CircuitState};
+use super::CircuitBreaker;
 use crate::time::{Clock, SystemClock};
 
 /// Breakers that a registry holds, unless told otherwise.
@@ -18,8 +18,9 @@ const SHARD_COUNT: usize = 64;
 /// A breaker for each key: a host, a shard, a tenant. One that is down does not stop the others.
 ///
 /// It holds up to a number of breakers. Where a new one would be too many, it evicts the one that was asked for longest ago
-/// among those that are closed and in nobody's hands; only if there is none, one that somebody holds, then one that is not
-/// closed. Who holds one that is evicted keeps it.
+/// among those that would admit a request and are in nobody's hands: closed ones, and those that have been open for their time
+/// without anybody asking. Only if there is none, it takes one that somebody holds, then one that refuses or is forced. Who
+/// holds one that is evicted keeps it.
 ///
 /// # Examples
 ///
@@ -161,8 +162,8 @@ impl<C: Clock> Held<C> {
     /// What would be lost with it. Who has a permit has the breaker too, and under the lock nobody else can get hold of it.
     fn worth(&self) -> u8 {
         let is_held = Arc::strong_count(&self.breaker) > 1;
-        let is_closed = self.breaker.state() == CircuitState::Closed && !self.breaker.is_forced();
-        u8::from(is_held) + 2 * u8::from(!is_closed)
+        let is_needed = self.breaker.retry_after().is_some() || self.breaker.is_forced();
+        u8::from(is_held) + 2 * u8::from(is_needed)
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use crate::{
@@ -87,4 +88,23 @@ fn threads_that_race_for_a_key_get_the_same_breaker() {
     });
     assert!((0..10).all(|key| registry.get(&key).stats().failure_count == 4));
     assert!(built.load(Ordering::Relaxed) >= 10);
+}
+
+/// What went wrong: a breaker stays open until somebody asks it, so that those of keys that nobody asks for any more were kept
+/// for ever, and evicted each one that was in use.
+#[test]
+fn one_that_has_been_open_for_its_time_is_no_better_than_a_closed_one() {
+    let clock = MockClock::new();
+    let breakers = clock.clone();
+    let registry = BreakerRegistry::with_count_max(3, move |_: &u32| {
+        CircuitBreaker::with_clock(breakers.clone()).with_failure_threshold(1)
+    });
+    [1, 2].iter().for_each(|gone| registry.get(gone).record_failure());
+    drop(registry.get(&3));
+    clock.advance(Duration::from_secs(59));
+    drop(registry.get(&4));
+    assert_eq!(keys(&registry), [1, 2, 4]);
+    clock.advance(Duration::from_secs(1));
+    drop(registry.get(&5));
+    assert_eq!(keys(&registry), [2, 4, 5]);
 }
