@@ -4,7 +4,10 @@ use std::{any::Any, convert::Infallible, error::Error as StdError, fmt, io, sync
 
 use syncline_core::{Error, ErrorKind};
 
-use crate::RetryError;
+use crate::{
+    RetryError, StoppedBy,
+    breaker::{CallError, Rejected},
+};
 
 /// What a failure says about trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,20 +55,41 @@ impl Classify for Error {
 impl Classify for io::Error {
     fn classify(&self) -> Class {
         match self.kind() {
-            io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::NetworkDown
-            | io::ErrorKind::AddrNotAvailable => Class::NotSent,
+            // An unreachable host or network is not among them: a connection that carried a request ends with it, too.
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Class::NotSent,
             _ => Class::Transient,
         }
     }
 }
 
-impl<E> Classify for RetryError<E> {
-    /// What was retried here already, and what was refused here, is not retried again.
+impl<E: 'static> Classify for RetryError<E> {
+    /// What was retried here already, and what was refused here, is not retried again. What was left to the operation around
+    /// it is what its error is, and may pass.
+    fn classify(&self) -> Class {
+        match self {
+            Self::AttemptsExhausted { source, stopped_by: StoppedBy::Nested, .. } => match ByType.judge(source) {
+                // Its own judge would have retried it.
+                Class::Permanent => Class::Transient,
+                class => class,
+            },
+            _ => Class::Permanent,
+        }
+    }
+}
+
+impl Classify for Rejected {
+    /// To retry it is to ask the same breaker again.
     fn classify(&self) -> Class {
         Class::Permanent
+    }
+}
+
+impl<E: 'static> Classify for CallError<E> {
+    fn classify(&self) -> Class {
+        match self {
+            Self::Rejected(rejected) => rejected.classify(),
+            Self::Inner(error) => ByType.judge(error),
+        }
     }
 }
 
@@ -89,8 +113,9 @@ impl<E, F: Fn(&E) -> Class> Judge<E> for F {
     }
 }
 
-/// Judges by the type of the error, which can be any: [`Error`], [`io::Error`] and a [`RetryError`] over one of them, a
-/// `String` or a `&'static str` say what they are; every other error is [`Class::Transient`].
+/// Judges by the type of the error, which can be any: [`Error`], [`io::Error`], [`Rejected`], and a [`RetryError`] or a
+/// [`CallError`] over one of the first two, a `String` or a `&'static str` say what they are; every other error is
+/// [`Class::Transient`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ByType;
 
@@ -123,19 +148,33 @@ fn known(error: &dyn Any) -> Option<Class> {
     fn class<T: Classify + 'static>(error: &dyn Any) -> Option<Class> {
         error.downcast_ref::<T>().map(Classify::classify)
     }
+    fn around<E: 'static>(error: &dyn Any) -> Option<Class> {
+        class::<RetryError<E>>(error).or_else(|| class::<CallError<E>>(error))
+    }
     class::<Error>(error)
         .or_else(|| class::<io::Error>(error))
-        .or_else(|| class::<RetryError<Error>>(error))
-        .or_else(|| class::<RetryError<io::Error>>(error))
-        .or_else(|| class::<RetryError<String>>(error))
-        .or_else(|| class::<RetryError<&'static str>>(error))
-        .or_else(|| class::<RetryError<Infallible>>(error))
+        .or_else(|| class::<Rejected>(error))
+        .or_else(|| around::<Error>(error))
+        .or_else(|| around::<io::Error>(error))
+        .or_else(|| around::<String>(error))
+        .or_else(|| around::<&'static str>(error))
+        .or_else(|| around::<Infallible>(error))
+}
+
+/// Whether an error of a known type was refused here, without an attempt.
+fn is_refused(error: &dyn Any) -> bool {
+    fn around<E: 'static>(error: &dyn Any) -> bool {
+        error.downcast_ref().is_some_and(RetryError::<E>::is_denial)
+            || error.downcast_ref().is_some_and(CallError::<E>::is_rejected)
+    }
+    error.is::<Rejected>() || around::<Error>(error) || around::<io::Error>(error) || around::<Infallible>(error)
 }
 
 /// A predicate over an error.
 type Predicate = dyn Fn(&(dyn StdError + 'static)) -> bool + Send + Sync;
 
-/// Which errors are retried. It sees them as `dyn Error`, so that the operation's error must be one.
+/// Which errors are retried. It sees them as `dyn Error`, so that the operation's error must be one. A [`Rejected`], and a
+/// [`CallError`] or a [`RetryError`] over [`Error`] or [`io::Error`] that says that nothing was attempted, is never retried.
 #[derive(Clone)]
 pub enum RetryCondition {
     /// Each, whatever its class.
@@ -154,7 +193,7 @@ impl<E: StdError + 'static> Judge<E> for RetryCondition {
             Self::Custom(predicate) => predicate(error),
         };
         match known(error) {
-            _ if !is_retried => Class::Permanent,
+            _ if !is_retried || is_refused(error) => Class::Permanent,
             Some(class @ (Class::Throttled { .. } | Class::NotSent)) => class,
             _ => Class::Transient,
         }
@@ -178,6 +217,7 @@ impl fmt::Debug for RetryCondition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{CircuitBreaker, breaker::CallError};
 
     #[test]
     fn known_types_say_what_they_are_and_others_are_transient() {
@@ -200,7 +240,36 @@ mod tests {
         let port = io::Error::other("cannot bind port 5037");
         assert_eq!(only_refused.judge(&port), Class::Permanent);
         assert_eq!(only_refused.judge(&io::Error::from(io::ErrorKind::ConnectionReset)), Class::Transient);
-        assert_eq!(RetryCondition::Always.judge(&RetryError::<io::Error>::BudgetExhausted), Class::Transient);
         assert_eq!(RetryCondition::Never.judge(&port), Class::Permanent);
+    }
+    /// What went wrong: a condition that retries all retried what a breaker or a budget of our own had refused, and held it
+    /// against the other side.
+    #[test]
+    fn no_condition_retries_what_was_refused_here() {
+        let all = [RetryCondition::Always, RetryCondition::Custom(Arc::new(|_| true))];
+        for condition in all {
+            assert_eq!(condition.judge(&RetryError::<io::Error>::CircuitBreakerOpen), Class::Permanent);
+            assert_eq!(condition.judge(&RetryError::<Error>::BudgetExhausted), Class::Permanent);
+            let failed = RetryError::OperationFailed { attempts: 1, source: io::Error::other("no") };
+            assert_eq!(condition.judge(&failed), Class::Transient);
+            let breaker = CircuitBreaker::new();
+            breaker.force_open();
+            let refused = breaker.try_acquire().unwrap_err();
+            assert_eq!((condition.judge(&refused), ByType.judge(&refused)), (Class::Permanent, Class::Permanent));
+            let refused = CallError::<io::Error>::Rejected(refused);
+            assert_eq!((condition.judge(&refused), ByType.judge(&refused)), (Class::Permanent, Class::Permanent));
+        }
+        let unsent = CallError::Inner(io::Error::from(io::ErrorKind::ConnectionRefused));
+        assert_eq!(ByType.judge(&unsent), Class::NotSent);
+    }
+
+    /// What went wrong: systems report an unreachable host for a connection that stood and carried a request, too, so that one
+    /// that may have arrived was taken for one that did not.
+    #[test]
+    fn a_host_that_became_unreachable_may_have_had_the_request() {
+        use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable};
+        for kind in [HostUnreachable, NetworkUnreachable, NetworkDown] {
+            assert_eq!(ByType.judge(&io::Error::from(kind)), Class::Transient, "{kind:?}");
+        }
     }
 }
