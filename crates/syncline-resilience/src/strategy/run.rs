@@ -92,7 +92,8 @@ impl<C: Clock, K> RetryStrategy<C, K> {
     ///
     /// # Errors
     ///
-    /// As [`execute`](Self::execute); [`StoppedBy::Caller`](crate::StoppedBy::Caller) when `stop` ended it.
+    /// As [`execute`](Self::execute); when `stop` ended it, [`StoppedBy::Caller`](crate::StoppedBy::Caller) with the last
+    /// error, or [`RetryError::Timeout`] where no attempt answered.
     ///
     /// # Cancel safety
     ///
@@ -110,7 +111,7 @@ impl<C: Clock, K> RetryStrategy<C, K> {
         let mut guard = self.guard();
         loop {
             let admitted = guard.admit()?;
-            let attempt = operation.attempt(guard.attempt(&admitted));
+            let attempt = inside(&admitted, || operation.attempt(guard.attempt(&admitted)));
             let answer = race(&self.clock, &admitted, attempt).await;
             match guard.settle(admitted, answer, &self.judge) {
                 Next::Done(value) => return Ok(value),
@@ -148,13 +149,20 @@ where
 {
     loop {
         let admitted = guard.admit()?;
-        let answer = race(clock, &admitted, operation()).await;
+        let attempt = inside(&admitted, &mut operation);
+        let answer = race(clock, &admitted, attempt).await;
         match guard.settle(admitted, answer, judge) {
             Next::Done(value) => return Ok(value),
             Next::Stop(error) => return Err(error),
             Next::Wait(delay) => sleep(clock, delay).await,
         }
     }
+}
+
+/// Begins an attempt, marked as inside of it: what a closure does before its future is a part of the attempt.
+fn inside<C: Clock, T>(admitted: &Admitted<'_, C>, begin: impl FnOnce() -> T) -> T {
+    let _inside = admitted.enter();
+    begin()
 }
 
 /// Awaits an attempt until its deadline, marked as inside of it whenever it is polled.
@@ -179,7 +187,11 @@ where
         }
         let Some(deadline) = admitted.deadline() else { return Poll::Pending };
         let over = over.get_or_insert_with(|| clock.sleep_until(deadline));
-        over.as_mut().poll(cx).map(|()| Answer::TimedOut)
+        // A timer of tokio does not fire for a task that has used up its share, as an attempt that always finds work does.
+        if over.as_mut().poll(cx).is_ready() || clock.now() >= deadline {
+            return Poll::Ready(Answer::TimedOut);
+        }
+        Poll::Pending
     })
     .await
 }
