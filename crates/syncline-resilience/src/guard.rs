@@ -5,7 +5,7 @@
 //! 3. **Attempt**: the caller makes it.
 //! 4. **Classify**: what the answer says; the breaker is told, the budget is credited by a success.
 //! 5. **Attempts, hint, deadline**: is a retry allowed, and would it begin in time?
-//! 6. **Breaker, again**: would it be refused after the sleep? Then neither token nor sleep is spent on it.
+//! 6. **Breaker, again**: will it be open after the sleep, too? Then neither token nor sleep is spent on it.
 //! 7. **Budget**: a token for the retry, charged now, because retries that sleep count too.
 //! 8. **Sleep**: the caller does.
 //!
@@ -170,6 +170,10 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
             Answer::TimedOut => {
                 admitted.watch.timed_out();
                 tell_failure(admitted.permit, Class::Transient);
+                // Nobody knows whether it was sent.
+                if !self.is_curable(Class::Transient) {
+                    return Next::Stop(self.out_of_time());
+                }
                 self.plan_retry(Class::Transient)
             }
         }
@@ -247,7 +251,7 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
                 return Err(Refusal::Stopped(StoppedBy::RetryAfter));
             }
             Class::Throttled { retry_after: Some(hint) } => {
-                backoff.max(spread(hint, plan.max_retry_after, rng.next_u64()))
+                backoff.max(spread(hint, self.room_after(hint), rng.next_u64()))
             }
             _ => backoff,
         };
@@ -255,13 +259,23 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
             return Err(Refusal::Time);
         }
         let breaker = self.strategy.breaker.as_deref();
-        if breaker.and_then(|breaker| breaker.retry_after()).is_some_and(|open_for| open_for > delay) {
+        if breaker.and_then(|breaker| breaker.open_for()).is_some_and(|open_for| open_for > delay) {
             return Err(Refusal::Stopped(StoppedBy::CircuitBreaker));
         }
         if self.strategy.budget.as_deref().is_some_and(|budget| !budget.try_charge(class)) {
             return Err(Refusal::Stopped(StoppedBy::Budget));
         }
         Ok(delay)
+    }
+
+    /// What chance may add to a hint: nothing beyond the longest that is waited for, and no more than half of the time that
+    /// the hint leaves for the attempt.
+    fn room_after(&self, hint: Duration) -> Duration {
+        let room = self.strategy.plan.max_retry_after.saturating_sub(hint);
+        match self.end() {
+            Some(end) => room.min(end.saturating_since(self.strategy.clock.now()).saturating_sub(hint) / 2),
+            None => room,
+        }
     }
 
     fn is_too_late(&self, delay: Duration) -> bool {
@@ -316,10 +330,10 @@ fn tell_failure<C: Clock>(permit: Option<Permit<'_, C>>, class: Class) {
     }
 }
 
-/// A hint is never shortened: chance only adds, up to a tenth, within `max`.
-fn spread(hint: Duration, max: Duration, random: u64) -> Duration {
-    let tenth = u64::try_from((hint / 10).as_nanos()).unwrap_or(u64::MAX);
-    hint.saturating_add(Duration::from_nanos(crate::rng::between(0, tenth, random))).min(max)
+/// A hint is never shortened: chance only adds, up to a tenth of it, where there is `room`.
+fn spread(hint: Duration, room: Duration, random: u64) -> Duration {
+    let most = u64::try_from((hint / 10).min(room).as_nanos()).unwrap_or(u64::MAX);
+    hint.saturating_add(Duration::from_nanos(crate::rng::between(0, most, random)))
 }
 
 impl<C: Clock> Admitted<'_, C> {

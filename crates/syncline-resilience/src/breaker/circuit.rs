@@ -132,6 +132,13 @@ impl<C: Clock> CircuitBreaker<C> {
         self.refusal(self.core.word().state)
     }
 
+    /// For how long it is still open, for everybody; `None` while it is half-open, whose probes may give their places back at
+    /// any moment.
+    pub(crate) fn open_for(&self) -> Option<Duration> {
+        let state = self.core.word().state;
+        if state.public() == CircuitState::Open { self.refusal(state) } else { None }
+    }
+
     /// Whether a request may be made, of which [`record_success`](Self::record_success),
     /// [`record_failure`](Self::record_failure) or [`record_ignored`](Self::record_ignored) then tells the result.
     ///

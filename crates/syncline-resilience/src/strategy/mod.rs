@@ -239,8 +239,9 @@ impl<C: Clock, K> RetryStrategy<C, K> {
         &self.judge
     }
 
-    /// The longest that it can take: all delays at their longest, and attempts at their timeout where they have one and at
-    /// nothing where not; `None` without an end.
+    /// The longest that it can take while no server asks for patience: all delays at their longest, and attempts at their
+    /// timeout where they have one and at nothing where not; `None` without an end. A server's hint may make a delay as long as
+    /// [`with_max_retry_after`](Self::with_max_retry_after) allows.
     pub fn worst_case_duration(&self) -> Option<Duration> {
         let all = self.plan.max_attempts.map(|max| {
             let attempts = self.plan.attempt_timeout.unwrap_or_default().saturating_mul(max.get());

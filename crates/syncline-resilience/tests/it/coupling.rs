@@ -2,6 +2,7 @@
 
 use std::{
     future::pending,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
@@ -10,7 +11,10 @@ use std::{
 };
 
 use syncline_resilience::{
-    CircuitBreaker, Class, MockClock, RetryBudget, RetryError, RetryStrategy, StoppedBy, retry::CircuitState,
+    CircuitBreaker, Class, MockClock, RetryBudget, RetryError, RetryStrategy, StoppedBy,
+    breaker::CallError,
+    guard::{Answer, Next},
+    retry::CircuitState,
 };
 
 use crate::support::{Calls, drive, three_attempts};
@@ -208,4 +212,52 @@ fn the_same_breaker_inside_is_refused_and_does_not_hang() {
         ),
     );
     assert_eq!(result.unwrap_err().into_source(), Some(RetryError::CircuitBreakerOpen));
+}
+
+/// What went wrong: while another request was the probe of a half-open breaker, a failure was given up at once, as if that
+/// probe would last for its whole lease.
+#[test]
+fn a_probe_of_another_does_not_end_the_retrying() {
+    let clock = MockClock::new();
+    let breaker = Arc::new(
+        CircuitBreaker::with_clock(clock.clone())
+            .with_failure_threshold(1)
+            .with_success_threshold(1),
+    );
+    let strategy = three_attempts(&clock).with_circuit_breaker(breaker.clone());
+    let mut guard = strategy.guard::<&str>();
+    let admitted = guard.admit().unwrap();
+    breaker.record_failure();
+    clock.advance(Duration::from_secs(60));
+    let probe = breaker.try_acquire().unwrap();
+    let Next::Wait(delay) = guard.settle(admitted, Answer::<(), _>::Err("late"), strategy.judge()) else {
+        panic!("given up for a probe that may answer at any moment");
+    };
+    probe.success();
+    clock.advance(delay);
+    let admitted = guard.admit().unwrap();
+    assert!(matches!(guard.settle(admitted, Answer::Ok(()), strategy.judge()), Next::Done(())));
+}
+
+/// What went wrong: a breaker that was asked by the operation itself refused, and its refusal was retried as if the other side
+/// had failed.
+#[test]
+fn a_refusal_by_a_breaker_of_the_operations_own_is_not_retried() {
+    let clock = MockClock::new();
+    let (inside, outside) = (breaker(&clock, 1), breaker(&clock, 5));
+    let calls = Calls::on(&clock);
+    let strategy = three_attempts(&clock).with_circuit_breaker(outside.clone());
+    let call = || {
+        inside.call(async {
+            calls.note();
+            Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionReset))
+        })
+    };
+    let error = drive(&clock, strategy.execute(call)).unwrap_err();
+    // The first call opened it, and the second was refused.
+    assert!(
+        matches!(error, RetryError::OperationFailed { attempts: 2, source: CallError::Rejected(_) }),
+        "{error:?}"
+    );
+    assert_eq!((calls.count(), inside.stats().rejected_total, outside.stats().failure_count), (1, 1, 1));
 }

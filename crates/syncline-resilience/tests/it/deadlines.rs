@@ -1,6 +1,11 @@
 //! Timeouts of the whole and of each attempt, and what servers ask for.
 
-use std::{future::pending, time::Duration};
+use std::{
+    future::{Future as _, pending, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use syncline_core::port::Clock as _;
 use syncline_resilience::{Class, MockClock, RetryError, RetryStrategy, StoppedBy};
@@ -130,4 +135,41 @@ async fn paused_tokio_time_is_the_time_of_a_plain_strategy() {
         })
         .await;
     assert!(result.is_ok() && metrics.total_delay >= Duration::from_secs(4));
+}
+
+/// What went wrong: what chance adds to a hint could reach past the deadline, so that a retry for which there was time was not
+/// made.
+#[test]
+fn chance_does_not_push_a_hint_past_the_deadline() {
+    let clock = MockClock::new();
+    let throttled = |_: &u32| Class::Throttled { retry_after: Some(ms(950)) };
+    for seed in 0..200 {
+        let calls = Calls::on(&clock);
+        let strategy = three_attempts(&clock).with_timeout(ms(1_000)).with_seed(seed);
+        let _ = drive(&clock, strategy.execute_classified(throttled, || async { Err::<(), _>(calls.note()) }));
+        assert_eq!(calls.count(), 2, "seed {seed}");
+        assert!((950..=975).contains(&calls.at_ms()[1]), "{:?}", calls.at_ms());
+    }
+}
+
+/// What went wrong: a tokio timer does not fire for a task that has used up its share, and an attempt that always finds work
+/// uses it up at each poll: it was never timed out.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_always_busy_is_ended_by_its_timeout() {
+    let mut polls = 0;
+    let strategy = RetryStrategy::new().with_timeout(ms(100));
+    let busy = strategy.execute_attempts(async |_| {
+        poll_fn(|cx| {
+            polls += 1;
+            if polls > 1_000 {
+                return Poll::Ready(Ok::<(), String>(()));
+            }
+            let _ = pin!(tokio::time::advance(ms(1))).poll(cx);
+            while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+            Poll::Pending
+        })
+        .await
+    });
+    let result = busy.await;
+    assert!(matches!(result, Err(RetryError::Timeout { attempts: 1, source: None, .. })), "{result:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    future::pending,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
@@ -236,4 +237,20 @@ fn futures_are_send() {
     check(&strategy.execute_with_metrics("x", || async { Ok::<_, String>(()) }));
     check(&strategy.execute_classified(|_: &String| Class::Transient, || async { Ok::<_, String>(()) }));
     check(&strategy.execute_attempts(async |_| Ok::<_, String>(())));
+}
+
+/// What went wrong: an attempt that ran out of its time was repeated although it may have been sent, because only errors were
+/// asked whether they say that it was not.
+#[test]
+fn what_must_not_happen_twice_is_not_repeated_after_an_attempt_without_an_answer() {
+    let clock = MockClock::new();
+    let calls = Calls::on(&clock);
+    let strategy = three_attempts(&clock).only_not_sent().with_attempt_timeout(ms(50));
+    let hang = || async {
+        calls.note();
+        pending::<Result<(), String>>().await
+    };
+    let (result, metrics) = drive(&clock, strategy.execute_with_metrics("pay", hang));
+    assert_eq!(result.unwrap_err(), RetryError::Timeout { elapsed: ms(50), attempts: 1, source: None });
+    assert_eq!((calls.count(), metrics.timed_out, metrics.total_delay), (1, true, ms(0)));
 }
