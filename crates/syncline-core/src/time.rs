@@ -8,17 +8,20 @@ pub struct Instant(Duration);
 
 impl Instant {
     /// The moment `since_origin` after the clock's origin.
+    #[inline]
     pub const fn from_origin(since_origin: Duration) -> Self {
         Self(since_origin)
     }
 
     /// Time since the clock's origin.
+    #[inline]
     pub const fn since_origin(self) -> Duration {
         self.0
     }
 
     /// Time since `earlier`; zero when `earlier` is later.
     #[must_use]
+    #[inline]
     pub fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }

@@ -97,7 +97,10 @@ pub enum Next<T, E> {
     Stop(RetryError<E>),
 }
 
+// What a first attempt that succeeds goes through is inlined into the caller's future, and the rest is kept out of it: what is
+// handed over by value here is copied otherwise, and the copies cost more than the decisions.
 impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
+    #[inline(always)]
     pub(crate) fn new(strategy: &'a RetryStrategy<C, K>, name: Option<&'a str>) -> Self {
         let is_timed = strategy.plan.timeout.is_some() || strategy.plan.attempt_timeout.is_some();
         Self {
@@ -120,7 +123,18 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
     ///
     /// [`RetryError::Timeout`] when the time is over; when the breaker refuses, [`RetryError::CircuitBreakerOpen`] before the
     /// first attempt and [`RetryError::AttemptsExhausted`] with the last error after it.
+    #[inline(always)]
     pub fn admit(&mut self) -> Result<Admitted<'a, C>, RetryError<E>> {
+        if self.started.is_some() || self.strategy.breaker.is_some() {
+            return self.admit_guarded();
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let watch = self.watch.attempt(self.attempts);
+        Ok(Admitted { permit: None, number: self.attempts, began: None, deadline: None, watch })
+    }
+
+    /// Steps 1 and 2 where there is a deadline or a breaker.
+    fn admit_guarded(&mut self) -> Result<Admitted<'a, C>, RetryError<E>> {
         let began = self.started.map(|_| self.strategy.clock.now());
         if let (Some(now), Some(end)) = (began, self.end())
             && now >= end
@@ -150,23 +164,14 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
     }
 
     /// Steps 4 to 7: takes the answer of an attempt and says what comes next.
+    #[inline(always)]
     pub fn settle<T>(&mut self, admitted: Admitted<'a, C>, answer: Answer<T, E>, judge: &impl Judge<E>) -> Next<T, E> {
-        match answer {
+        let settled = match answer {
             Answer::Ok(value) => {
                 self.succeed(admitted);
-                Next::Done(value)
+                return Next::Done(value);
             }
-            Answer::Err(error) => {
-                let class = judge.judge(&error);
-                admitted.watch.failed::<E>(class, judge.describe(&error));
-                tell_failure(admitted.permit, class);
-                if !self.is_curable(class) {
-                    let failed = RetryError::OperationFailed { attempts: self.attempts, source: error };
-                    return Next::Stop(self.end_with(failed));
-                }
-                self.last_error = Some(error);
-                self.plan_retry(class)
-            }
+            Answer::Err(error) => self.settle_error(admitted, error, judge),
             Answer::TimedOut => {
                 admitted.watch.timed_out();
                 tell_failure(admitted.permit, Class::Transient);
@@ -176,7 +181,29 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
                 }
                 self.plan_retry(Class::Transient)
             }
+        };
+        match settled {
+            Ok(delay) => Next::Wait(delay),
+            Err(error) => Next::Stop(error),
         }
+    }
+
+    #[inline(never)]
+    fn settle_error(
+        &mut self,
+        admitted: Admitted<'a, C>,
+        error: E,
+        judge: &impl Judge<E>,
+    ) -> Result<Duration, RetryError<E>> {
+        let class = judge.judge(&error);
+        admitted.watch.failed::<E>(class, judge.describe(&error));
+        tell_failure(admitted.permit, class);
+        if !self.is_curable(class) {
+            let failed = RetryError::OperationFailed { attempts: self.attempts, source: error };
+            return Err(self.end_with(failed));
+        }
+        self.last_error = Some(error);
+        self.plan_retry(class)
     }
 
     /// Ends the operation between two attempts, at its owner's wish.
@@ -194,6 +221,7 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
         }
     }
 
+    #[inline(always)]
     fn succeed(&mut self, admitted: Admitted<'a, C>) {
         admitted.watch.succeeded();
         if let Some(permit) = admitted.permit {
@@ -215,12 +243,13 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
     }
 
     /// Steps 5 to 7 after a failure that time may cure.
-    fn plan_retry<T>(&mut self, class: Class) -> Next<T, E> {
+    #[inline(never)]
+    fn plan_retry(&mut self, class: Class) -> Result<Duration, RetryError<E>> {
         let refusal = match self.next_delay(class) {
             Ok(delay) => {
                 self.total_delay = self.total_delay.saturating_add(delay);
                 self.watch.waits(delay);
-                return Next::Wait(delay);
+                return Ok(delay);
             }
             Err(refusal) => refusal,
         };
@@ -229,7 +258,7 @@ impl<'a, C: Clock, K, E> Guard<'a, C, K, E> {
         if let Some(budget) = self.strategy.budget.as_deref().filter(|_| !was_asked) {
             budget.failed(class);
         }
-        Next::Stop(match refusal {
+        Err(match refusal {
             Refusal::Time => self.out_of_time(),
             Refusal::Stopped(by) => self.stop(by),
         })
@@ -343,6 +372,7 @@ impl<C: Clock> Admitted<'_, C> {
     }
 
     /// Marks this thread as inside the attempt, while it is polled or called.
+    #[inline(always)]
     pub(crate) fn enter(&self) -> (Inside, Entered<'_>) {
         (Inside::enter(), self.watch.enter())
     }

@@ -7,30 +7,35 @@
 use std::cell::Cell;
 
 thread_local! {
-    /// Attempts that this thread is inside of.
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// Whether this thread is inside an attempt.
+    static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether this code runs inside an attempt of some strategy.
+#[inline(always)]
 pub(crate) fn is_nested() -> bool {
-    DEPTH.get() > 0
+    IS_INSIDE.get()
 }
 
 /// Marks this thread as inside an attempt until it is dropped, by a panic too.
 #[derive(Debug)]
 #[must_use = "dropping it ends the mark"]
-pub(crate) struct Inside(());
+pub(crate) struct Inside {
+    /// What the mark was before, to be restored: counting would make each poll wait for the one before.
+    was: bool,
+}
 
 impl Inside {
+    #[inline(always)]
     pub(crate) fn enter() -> Self {
-        DEPTH.set(DEPTH.get() + 1);
-        Self(())
+        Self { was: IS_INSIDE.replace(true) }
     }
 }
 
 impl Drop for Inside {
+    #[inline(always)]
     fn drop(&mut self) {
-        DEPTH.set(DEPTH.get() - 1);
+        IS_INSIDE.set(self.was);
     }
 }
 

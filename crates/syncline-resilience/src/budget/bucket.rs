@@ -16,6 +16,7 @@ const LONGEST: u64 = 1 << 62;
 /// Units of a token where time brings none: fine enough for exact thousandths.
 const STILL_TOKEN: u64 = 1_000_000;
 const NANOS_PER_SEC: f64 = 1e9;
+const NANOS: u64 = 1_000_000_000;
 
 /// The numbers of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +26,8 @@ pub(super) struct Bucket {
     rate: f64,
     /// Nanoseconds that bring one token; in a still bucket the units of one. Never 0, and all tokens are at most `LONGEST`.
     token: u64,
+    /// All of them, in the same units.
+    full: u64,
     /// Time brings nothing: the word only counts, and now is always 0.
     is_still: bool,
 }
@@ -38,7 +41,8 @@ impl Bucket {
         let is_still = rate.is_nan()
             || rate <= 0.0
             || token.checked_mul(u64::from(capacity).max(1)).is_none_or(|all| all > LONGEST);
-        Self { capacity, rate, token: if is_still { STILL_TOKEN } else { token }, is_still }
+        let token = if is_still { STILL_TOKEN } else { token };
+        Self { capacity, rate, token, full: u64::from(capacity) * token, is_still }
     }
 
     /// Whether `capacity` and `per_second` say what a bucket can be, without any mending.
@@ -71,11 +75,14 @@ impl Bucket {
     }
 
     /// The time of this bucket: nanoseconds since it was made.
+    #[inline]
     pub(super) fn time(&self, since_made: impl FnOnce() -> Duration) -> u64 {
         if self.is_still {
             return 0;
         }
-        u64::try_from(since_made().as_nanos()).unwrap_or(u64::MAX).min(LONGEST)
+        let since_made = since_made();
+        let whole = since_made.as_secs().saturating_mul(NANOS);
+        whole.saturating_add(u64::from(since_made.subsec_nanos())).min(LONGEST)
     }
 
     /// `thousandths` of a token in units of the word, to the nearest.
@@ -85,17 +92,14 @@ impl Bucket {
     }
 
     /// Takes `tokens`, or leaves everything as it is.
+    #[inline]
     pub(super) fn take(&self, word: u64, tokens: u32, now: u64) -> Step {
         if tokens > self.capacity {
             return Step::REFUSED;
         }
         // A clock that stepped back makes the bucket look emptier for a while; time is never credited twice.
         let full_at = word.max(now) + self.all(tokens);
-        if full_at - now > self.all(self.capacity) {
-            Step::REFUSED
-        } else {
-            Step::granted(full_at)
-        }
+        if full_at - now > self.full { Step::REFUSED } else { Step::granted(full_at) }
     }
 
     /// Gives back `units`, as many as fit.
@@ -106,10 +110,11 @@ impl Bucket {
     /// Whole tokens in it.
     pub(super) fn available(&self, word: u64, now: u64) -> u32 {
         let owed = word.saturating_sub(now);
-        let left = self.all(self.capacity).saturating_sub(owed) / self.token;
+        let left = self.full.saturating_sub(owed) / self.token;
         u32::try_from(left).unwrap_or(self.capacity)
     }
 
+    #[inline]
     fn all(&self, tokens: u32) -> u64 {
         u64::from(tokens) * self.token
     }

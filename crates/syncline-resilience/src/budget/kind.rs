@@ -15,6 +15,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Now, as this kind counts time; always 0 for one that does not, which then reads no clock.
+    #[inline]
     pub(super) fn time(&self, since_made: impl FnOnce() -> Duration) -> u64 {
         match self {
             Self::Bucket(bucket) => bucket.time(since_made),
@@ -32,6 +33,7 @@ impl Kind {
     }
 
     /// Takes all of `tokens` or none. They are more than 0.
+    #[inline]
     pub(super) fn take(&self, word: u64, tokens: u32, now: u64) -> Step {
         match self {
             Self::Bucket(bucket) => bucket.take(word, tokens, now),
@@ -42,6 +44,7 @@ impl Kind {
     }
 
     /// A failure that asks for a retry, which costs `tokens`.
+    #[inline]
     pub(super) fn charge(&self, word: u64, tokens: u32, now: u64) -> Step {
         match self {
             Self::Throttle(throttle) => throttle.fail(word, tokens),
@@ -59,6 +62,7 @@ impl Kind {
     }
 
     /// Gives back `units`, never beyond what is full. `None` where nothing is owed.
+    #[inline]
     pub(super) fn credit(&self, word: u64, units: u64, now: u64) -> Option<u64> {
         match self {
             Self::Bucket(bucket) => bucket.credit(word, units, now),
@@ -69,6 +73,7 @@ impl Kind {
     }
 
     /// Whether anything may be owed, seen without a clock. `false` is sure.
+    #[inline]
     pub(super) fn may_owe(&self, word: u64) -> bool {
         match self {
             Self::Savings(_) => Savings::owes(word),

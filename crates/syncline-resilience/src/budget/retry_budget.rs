@@ -104,6 +104,7 @@ impl<C: Clock> RetryBudget<C> {
     /// A class costs 1 token, unless [`with_cost`](Self::with_cost) says otherwise. [`Class::Permanent`] is always refused: no
     /// retry cures it.
     #[must_use = "a retry was paid for; `false` means do not retry"]
+    #[inline]
     pub fn try_charge(&self, class: Class) -> bool {
         let Some(tokens) = self.costs.of(class) else { return false };
         self.pay(tokens, |word, now| self.kind.charge(word, tokens, now))
@@ -120,12 +121,14 @@ impl<C: Clock> RetryBudget<C> {
     }
 
     /// Credits the success of an attempt, first or not.
+    #[inline]
     pub fn succeeded(&self) {
         self.credit(self.deposit);
     }
 
     /// Takes one token; `false` when there is none.
     #[must_use = "a token was taken; `false` means do not retry"]
+    #[inline]
     pub fn try_acquire(&self) -> bool {
         self.try_acquire_multiple(1)
     }
@@ -134,6 +137,7 @@ impl<C: Clock> RetryBudget<C> {
     ///
     /// Tokens that may turn out not to be needed are better held as a [lease](Self::try_lease).
     #[must_use = "tokens were taken; `false` means do not retry"]
+    #[inline]
     pub fn try_acquire_multiple(&self, n: u32) -> bool {
         self.pay(n, |word, now| self.kind.take(word, n, now))
     }
@@ -174,6 +178,7 @@ impl<C: Clock> RetryBudget<C> {
         self.denied.0.load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn pay(&self, tokens: u32, step: impl Fn(u64, u64) -> Step) -> bool {
         if tokens == 0 {
             return true;
@@ -186,6 +191,7 @@ impl<C: Clock> RetryBudget<C> {
         is_paid
     }
 
+    #[inline]
     fn credit(&self, units: u64) {
         // One load, no clock and no write while nothing is owed: the way of nearly every success.
         if units == 0 || !self.kind.may_owe(self.word.0.load()) {
@@ -197,6 +203,7 @@ impl<C: Clock> RetryBudget<C> {
             .update(|word| Step { write: self.kind.credit(word, units, now), is_granted: true });
     }
 
+    #[inline]
     fn now(&self) -> u64 {
         self.kind.time(|| self.clock.now().saturating_since(self.made))
     }

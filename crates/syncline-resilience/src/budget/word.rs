@@ -25,6 +25,7 @@ impl Step {
     /// Refused, and nothing changes.
     pub(super) const REFUSED: Self = Self { write: None, is_granted: false };
 
+    #[inline]
     pub(super) const fn granted(word: u64) -> Self {
         Self { write: Some(word), is_granted: true }
     }
@@ -48,12 +49,14 @@ impl Word {
         }
     }
 
+    #[inline]
     pub(super) fn load(&self) -> u64 {
         self.word.load(Ordering::Relaxed)
     }
 
     /// Takes the step that `decide` makes of the word, deciding again where another thread was faster: that one got on.
     /// Returns whether the step is a grant.
+    #[inline]
     pub(super) fn update(&self, decide: impl Fn(u64) -> Step) -> bool {
         let mut seen = self.load();
         let mut lost = 0_u32;
@@ -71,6 +74,7 @@ impl Word {
         }
     }
 
+    #[inline]
     fn write(&self, seen: u64, word: u64) -> Result<(), u64> {
         #[cfg(all(test, not(syncline_loom)))]
         self.writes.fetch_add(1, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -149,8 +149,8 @@ where
 {
     loop {
         let admitted = guard.admit()?;
-        let attempt = inside(&admitted, &mut operation);
-        let answer = race(clock, &admitted, attempt).await;
+        let attempt = pin!(inside(&admitted, &mut operation));
+        let answer = Race { clock, admitted: &admitted, attempt, over: None }.await;
         match guard.settle(admitted, answer, judge) {
             Next::Done(value) => return Ok(value),
             Next::Stop(error) => return Err(error),
@@ -160,12 +160,13 @@ where
 }
 
 /// Begins an attempt, marked as inside of it: what a closure does before its future is a part of the attempt.
+#[inline(always)]
 fn inside<C: Clock, T>(admitted: &Admitted<'_, C>, begin: impl FnOnce() -> T) -> T {
     let _inside = admitted.enter();
     begin()
 }
 
-/// Awaits an attempt until its deadline, marked as inside of it whenever it is polled.
+/// Awaits an attempt until its deadline.
 pub(crate) async fn race<C, T, E>(
     clock: &C,
     admitted: &Admitted<'_, C>,
@@ -174,26 +175,49 @@ pub(crate) async fn race<C, T, E>(
 where
     C: Clock,
 {
-    let mut attempt = pin!(attempt);
-    // Made at the first wait: an attempt that answers at once costs no sleep.
-    let mut over: Option<Sleep> = None;
-    poll_fn(|cx| {
+    Race { clock, admitted, attempt: pin!(attempt), over: None }.await
+}
+
+/// An attempt against its deadline, marked as inside of it whenever it is polled.
+struct Race<'r, 'a, C: Clock, F> {
+    clock: &'r C,
+    admitted: &'r Admitted<'a, C>,
+    attempt: Pin<&'r mut F>,
+    /// Made at the first wait: an attempt that answers at once costs no sleep.
+    over: Option<Sleep>,
+}
+
+impl<C, T, E, F> Future for Race<'_, '_, C, F>
+where
+    C: Clock,
+    F: Future<Output = Result<T, E>>,
+{
+    type Output = Answer<T, E>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<T, E>> {
         let polled = {
-            let _inside = admitted.enter();
-            attempt.as_mut().poll(cx)
+            let _inside = self.admitted.enter();
+            self.attempt.as_mut().poll(cx)
         };
-        if let Poll::Ready(result) = polled {
-            return Poll::Ready(result.into());
+        match polled {
+            Poll::Ready(result) => Poll::Ready(result.into()),
+            Poll::Pending => self.wait(cx).map(|()| Answer::TimedOut),
         }
-        let Some(deadline) = admitted.deadline() else { return Poll::Pending };
-        let over = over.get_or_insert_with(|| clock.sleep_until(deadline));
+    }
+}
+
+impl<C: Clock, F> Race<'_, '_, C, F> {
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.admitted.deadline() else { return Poll::Pending };
+        let clock = self.clock;
+        let over = self.over.get_or_insert_with(|| clock.sleep_until(deadline));
         // A timer of tokio does not fire for a task that has used up its share, as an attempt that always finds work does.
         if over.as_mut().poll(cx).is_ready() || clock.now() >= deadline {
-            return Poll::Ready(Answer::TimedOut);
+            return Poll::Ready(());
         }
         Poll::Pending
-    })
-    .await
+    }
 }
 
 async fn sleep<C: Clock>(clock: &C, delay: Duration) {
