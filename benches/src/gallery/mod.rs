@@ -49,7 +49,6 @@ fn traps(plan: &Plan) -> Vec<Trap> {
         backoff::base_as_factor(),
         retry::told_to_wait(),
         retry::only_sleeps_count(),
-        retry::polled_again(),
         half_open::stampede(),
         half_open::stuck(),
         half_open::late_answer(),

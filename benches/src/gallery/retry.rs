@@ -1,4 +1,4 @@
-//! Retries: how many, how long, and after the end.
+//! Retries: how many, and how long.
 
 use std::{cell::Cell, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     paused,
-    trap::{SYNCLINE, Trap, panics},
+    trap::{SYNCLINE, Trap},
 };
 use crate::Result;
 
@@ -73,26 +73,4 @@ pub(super) fn only_sleeps_count() -> Trap {
                 Ok(start.elapsed().as_secs_f64())
             })
         })
-}
-
-/// What has ended is polled again.
-pub(super) fn polled_again() -> Trap {
-    let answers = async || Ok::<_, &str>(());
-    Trap::at_most(15, 0.0, "panics of a future that is polled once more after it was ready")
-        .with("backon", || {
-            let mut retry = Box::pin(answers.retry(ExponentialBuilder::new()).into_future());
-            twice(&mut retry)
-        })
-        .with(SYNCLINE, || {
-            let strategy = RetryStrategy::new();
-            let mut retry = Box::pin(strategy.execute(answers));
-            twice(&mut retry)
-        })
-}
-
-fn twice<F: Future + Unpin>(future: &mut F) -> Result<f64> {
-    paused::run(async {
-        paused::poll_once(future).ok_or("it was not ready")?;
-        Ok(panics([&mut || _ = paused::poll_once(future)]))
-    })
 }
