@@ -2,6 +2,8 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `queue` | [`SyncQueue`]: what users hold |
+//! | `item`, `config`, `metrics`, `health`, [`prelude`] | what is pushed, how it is set up, what it says of itself |
 //! | `state` | the scheduler, pure: what stands where, and who is next |
 //! | `storage` | the port's implementations of this room: [`JournalQueueStorage`], [`MemoryQueueStorage`] |
 #![cfg_attr(
@@ -16,7 +18,25 @@
     )
 )]
 
+mod config;
+mod error;
+mod health;
+mod item;
+mod metrics;
+pub mod prelude;
 mod state;
 mod storage;
 
+pub use config::{EncryptionService, QueueConfig};
+pub use error::{QueueError, QueueResult};
+pub use health::{HealthReport, Reason};
+pub use item::{DEFAULT_MAX_RETRIES, DeadLetter, Dedup, ItemStatus, SyncItem, priority_of};
+pub use metrics::{QueueMetrics, Ratio, Throughput};
 pub use storage::{JournalQueueStorage, MemoryQueueStorage};
+pub use syncline_core::{
+    Priority, WallTime,
+    port::{DeadReason, QueueStorage},
+};
+
+/// Target of every event that this crate emits through `tracing`.
+pub const TRACING_TARGET: &str = "syncline::queue";

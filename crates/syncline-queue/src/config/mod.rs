@@ -1,0 +1,170 @@
+//! Settings of a queue.
+
+mod check;
+mod encryption;
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::encryption::EncryptionService;
+
+/// Settings of a [`SyncQueue`](crate::SyncQueue). Plain data; what makes no sense is refused by [`validate`](Self::validate).
+///
+/// In files durations are written as `30s` or `1h`. The key is read from files and never written to them, nor printed.
+///
+/// # Examples
+///
+/// ```
+/// use syncline_queue::{EncryptionService, QueueConfig};
+///
+/// let config = QueueConfig { max_capacity: 50_000, ..Default::default() };
+/// assert!(config.validate().is_ok());
+///
+/// let secret = QueueConfig::high_security_with_key(EncryptionService::generate_key());
+/// assert!(secret.validate().is_ok());
+/// ```
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueueConfig {
+    /// Most items that live at once: waiting, scheduled or in hand. Default 10,000.
+    pub max_capacity: usize,
+    /// Items that [`pop_many`](crate::SyncQueue::pop_many) takes, and dead letters that are redriven or purged in one step.
+    /// Default 100.
+    pub batch_size: usize,
+    /// The directory of the queue's journal, made where it is missing. `None` (default) keeps items in memory alone.
+    pub persistence_path: Option<PathBuf>,
+    /// Oldest that what need not be on disk at once may grow without a sync: the record of who took what. Pushes and outcomes
+    /// are on disk before they are answered, whatever this says. Zero leaves it to the next of them. Default 30 s.
+    #[serde(with = "humantime_serde")]
+    pub persistence_interval: Duration,
+    /// Whether the id of an item that lives is refused. Otherwise both live. Default true.
+    pub enable_deduplication: bool,
+    /// Whether what is written is compressed. Default true.
+    pub enable_compression: bool,
+    /// 0 stores as it is, 1 to 9 are levels of zstd. Default 6.
+    pub compression_level: u32,
+    /// Whether what is written is encrypted, with AES-256-GCM. Default false.
+    pub enable_encryption: bool,
+    /// The key, 32 bytes. A key of zeros is no secret: it is taken, with a warning, unless
+    /// [`require_strong_key`](Self::require_strong_key) is set.
+    #[serde(skip_serializing)]
+    pub encryption_key: Option<Vec<u8>>,
+    /// Whether a key of zeros is refused. Default false; the presets for security set it.
+    pub require_strong_key: bool,
+    /// How long it is remembered of an item that it was completed or cancelled: a note in memory, without its payload, for at
+    /// most 10,000 items. Dead letters stay until they are redriven or purged. Default 7 days.
+    #[serde(with = "humantime_serde")]
+    pub retention_period: Duration,
+    /// Longest delay before the first retry; each further one doubles. Up to 30 % of each are left to chance. Default 1 s.
+    #[serde(with = "humantime_serde")]
+    pub base_retry_delay: Duration,
+    /// Longest delay before any retry. Default 1 h.
+    #[serde(with = "humantime_serde")]
+    pub max_retry_delay: Duration,
+    /// How long leases that are over may go unseen while there is always something to pop; a queue that has nothing to hand out
+    /// looks at once. A sixteenth of the lease, where that is shorter. Default 5 min.
+    #[serde(with = "humantime_serde")]
+    pub cleanup_interval: Duration,
+    /// Settled items after which the space they took is given back, though the interval is not over. Default 1,000.
+    pub heap_cleanup_threshold: usize,
+    /// Whether items of one partition key go one by one, in order. Default false: the key is a note.
+    pub enable_partitioning: bool,
+    /// Partitions that keys are spread over by [`partition_of`](crate::SyncQueue::partition_of). Default 4.
+    pub partition_count: usize,
+    /// How long a worker has an item unless it extends the lease. Default 5 min.
+    #[serde(with = "humantime_serde")]
+    pub lease_duration: Duration,
+    /// The wait that lifts the first item of a level by one level; `None` (default) is strict order.
+    #[serde(with = "humantime_serde")]
+    pub aging: Option<Duration>,
+    /// How long [`shutdown`](crate::SyncQueue::shutdown) waits for calls that have begun. Default 30 s.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_deadline: Duration,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self {
+            max_capacity: 10_000,
+            batch_size: 100,
+            persistence_path: None,
+            persistence_interval: Duration::from_secs(30),
+            enable_deduplication: true,
+            enable_compression: true,
+            compression_level: 6,
+            enable_encryption: false,
+            encryption_key: None,
+            require_strong_key: false,
+            retention_period: Duration::from_hours(7 * 24),
+            base_retry_delay: Duration::from_secs(1),
+            max_retry_delay: Duration::from_hours(1),
+            cleanup_interval: Duration::from_mins(5),
+            heap_cleanup_threshold: 1_000,
+            enable_partitioning: false,
+            partition_count: 4,
+            lease_duration: Duration::from_mins(5),
+            aging: None,
+            shutdown_deadline: Duration::from_secs(30),
+        }
+    }
+}
+
+impl QueueConfig {
+    /// For throughput: much room, large batches, nothing compressed. Durability is the same.
+    pub fn high_performance() -> Self {
+        Self {
+            max_capacity: 100_000,
+            batch_size: 1_000,
+            persistence_interval: Duration::from_mins(1),
+            enable_compression: false,
+            cleanup_interval: Duration::from_mins(10),
+            heap_cleanup_threshold: 5_000,
+            ..Self::default()
+        }
+    }
+
+    /// Encrypted, and syncing often. It needs a key: set `encryption_key`, or call
+    /// [`high_security_with_key`](Self::high_security_with_key).
+    pub fn high_security() -> Self {
+        Self {
+            persistence_interval: Duration::from_secs(10),
+            compression_level: 9,
+            enable_encryption: true,
+            require_strong_key: true,
+            ..Self::default()
+        }
+    }
+
+    /// [`high_security`](Self::high_security) with this key.
+    pub fn high_security_with_key(key: impl Into<Vec<u8>>) -> Self {
+        Self { encryption_key: Some(key.into()), ..Self::high_security() }
+    }
+}
+
+impl fmt::Debug for QueueConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueConfig")
+            .field("max_capacity", &self.max_capacity)
+            .field("batch_size", &self.batch_size)
+            .field("persistence_path", &self.persistence_path)
+            .field("persistence_interval", &self.persistence_interval)
+            .field("enable_deduplication", &self.enable_deduplication)
+            .field("enable_compression", &self.enable_compression)
+            .field("compression_level", &self.compression_level)
+            .field("enable_encryption", &self.enable_encryption)
+            .field("encryption_key", &self.encryption_key.as_ref().map(|_| "redacted"))
+            .field("require_strong_key", &self.require_strong_key)
+            .field("retention_period", &self.retention_period)
+            .field("base_retry_delay", &self.base_retry_delay)
+            .field("max_retry_delay", &self.max_retry_delay)
+            .field("cleanup_interval", &self.cleanup_interval)
+            .field("heap_cleanup_threshold", &self.heap_cleanup_threshold)
+            .field("enable_partitioning", &self.enable_partitioning)
+            .field("partition_count", &self.partition_count)
+            .field("lease_duration", &self.lease_duration)
+            .field("aging", &self.aging)
+            .field("shutdown_deadline", &self.shutdown_deadline)
+            .finish()
+    }
+}

@@ -1,0 +1,38 @@
+//! Whether a queue does its work.
+
+use syncline_resilience::breaker::CircuitState;
+
+/// What a queue says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HealthReport {
+    /// Whether a push would be tried now.
+    pub ready: bool,
+    /// Whether it can become ready without being opened again.
+    pub live: bool,
+    /// Why it is not ready.
+    pub reasons: Vec<Reason>,
+    /// The breaker around its storage.
+    pub breaker: CircuitState,
+}
+
+/// Why a queue is not ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Its storage failed often of late, and is not asked for now.
+    BreakerOpen,
+    /// It is locked for maintenance.
+    Locked,
+    /// It is shutting down, or was shut down.
+    ShuttingDown,
+    /// An earlier write failed: only opening it again helps.
+    Poisoned,
+}
+
+impl HealthReport {
+    pub(crate) fn of(breaker: CircuitState, reasons: Vec<Reason>) -> Self {
+        let is_over = |reason: &Reason| matches!(reason, Reason::ShuttingDown | Reason::Poisoned);
+        Self { ready: reasons.is_empty(), live: !reasons.iter().any(is_over), reasons, breaker }
+    }
+}
