@@ -31,7 +31,7 @@ pub struct BreakerConfig {
     pub name: Option<String>,
     /// Failures in a row that open it. At least 1.
     pub failure_threshold: u32,
-    /// Whether only the window opens it; `failure_threshold` says nothing then. It needs a window.
+    /// Whether only the window or slow calls open it; `failure_threshold` says nothing then. It needs one of them.
     pub only_window: bool,
     /// Successful probes that close it. From 1 to 255.
     pub success_threshold: u32,
@@ -180,10 +180,10 @@ impl BreakerConfig {
             check::count("failure_threshold", self.failure_threshold, "it would open without a failure")?;
         }
         check::require(
-            !self.only_window || self.window.is_some(),
+            !self.only_window || self.window.is_some() || self.slow_calls.is_some(),
             "only_window",
             self.only_window,
-            "without a window nothing would open it",
+            "without a window and slow calls nothing would open it",
         )?;
         check::within("success_threshold", self.success_threshold, PROBES_MAX)?;
         check::within("half_open_requests", self.half_open_requests, PROBES_MAX)?;

@@ -14,8 +14,9 @@ use crate::{
 impl<C: Clock, K> RetryStrategy<C, K> {
     /// Carries out `operation`, which blocks, repeating it as the strategy says; sleeps block the thread.
     ///
-    /// On a thread of an asynchronous runtime it would stop every task of that thread: it says so as a warning, before the
-    /// first sleep. Use [`execute`](Self::execute) there. Timeouts are looked at between attempts only, because nobody can
+    /// On a thread of an asynchronous runtime it would stop every task of that thread: it says so as a warning, before each
+    /// sleep. Use [`execute`](Self::execute) there. Threads for blocking work belong to the runtime too and cannot be told
+    /// from the others: the warning is wrong on those. Timeouts are looked at between attempts only, because nobody can
     /// stop a call that blocks.
     ///
     /// # Errors

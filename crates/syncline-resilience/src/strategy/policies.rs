@@ -128,3 +128,43 @@ fn unbudgeted(max_attempts: Option<NonZeroU32>, backoff: Backoff) -> RetryStrate
 fn saved(policy: &'static str) -> Arc<RetryBudget<SystemClock>> {
     Arc::new(RetryBudget::saved(SAVED_RETRIES, EARNED_PER_SUCCESS, QUIET).with_name(policy))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Class;
+
+    /// What went wrong: no test would have seen that a policy had no budget, that of another one, or one for each call.
+    #[test]
+    fn each_policy_has_savings_that_all_of_its_name_share() {
+        let policies = [
+            (RetryPolicies::network_policy as fn() -> RetryStrategy, "network"),
+            (RetryPolicies::database_policy, "database"),
+            (RetryPolicies::rate_limit_policy, "rate_limit"),
+            (RetryPolicies::api_policy, "api"),
+            (RetryPolicies::filesystem_policy, "filesystem"),
+            (RetryPolicies::idempotent_policy, "idempotent"),
+            (RetryPolicies::non_idempotent_policy, "non_idempotent"),
+            (RetryStrategy::query, "query"),
+        ];
+        for (policy, name) in policies {
+            let [one, other] = [(); 2].map(|()| policy().budget.unwrap());
+            assert!(Arc::ptr_eq(&one, &other), "{name}");
+            assert_eq!((one.name(), one.capacity(), one.refill_rate()), (Some(name), SAVED_RETRIES, 0.0));
+        }
+        assert!(RetryStrategy::startup().budget.is_none() && RetryStrategy::daemon().budget.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn savings_of_a_policy_are_ten_retries_a_tenth_of_the_successes_and_a_quiet_time() {
+        let budget = saved("test");
+        let retries = || (0..100).filter(|_| budget.try_charge(Class::Transient)).count();
+        assert_eq!(retries(), 10);
+        (0..29).for_each(|_| budget.succeeded());
+        assert_eq!(retries(), 2);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert_eq!(budget.available(), 0);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(retries(), 10);
+    }
+}

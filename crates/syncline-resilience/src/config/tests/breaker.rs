@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::SECOND;
-use crate::{CircuitBreaker, MockClock, config::BreakerConfig};
+use super::{SECOND, slow};
+use crate::{CircuitBreaker, MockClock, breaker::CircuitState, config::BreakerConfig};
 
 fn breaker(clock: &MockClock, text: &str) -> CircuitBreaker<MockClock> {
     toml::from_str::<BreakerConfig>(text).unwrap().build_with_clock(clock.clone()).unwrap()
@@ -99,4 +99,23 @@ fn slow_calls_open_a_breaker_as_its_file_says() {
         permit.success();
     }
     assert!(!slow.should_allow_request());
+}
+
+/// What went wrong: a breaker that slow calls alone open was refused as one that nothing would open.
+#[test]
+fn slow_calls_alone_may_open_it() {
+    let config = BreakerConfig {
+        only_window: true,
+        slow_calls: Some(slow(SECOND, 1.0)),
+        ..BreakerConfig::default()
+    };
+    let clock = MockClock::new();
+    let breaker = config.build_with_clock(clock.clone()).unwrap();
+    for _ in 0..10 {
+        assert_eq!(breaker.state(), CircuitState::Closed);
+        let permit = breaker.try_acquire().unwrap();
+        clock.advance(SECOND);
+        permit.success();
+    }
+    assert_eq!(breaker.state(), CircuitState::Open);
 }
