@@ -3,7 +3,7 @@
 //! | layer | does | its error |
 //! |---|---|---|
 //! | [`GuardLayer`] | everything that the strategy couples: breaker, attempts, budget, in their one order | [`RetryError`](crate::RetryError) |
-//! | [`RetryLayer`] | attempts, delays and timeouts alone | [`RetryError`](crate::RetryError) |
+//! | [`RetryLayer`] | attempts, delays, timeouts and budget, without the breaker | [`RetryError`](crate::RetryError) |
 //! | [`CircuitBreakerLayer`] | asks a breaker before each call | [`CallError`](crate::breaker::CallError) |
 //! | [`RetryBudgetLayer`] | takes a token for each call | [`RetryError`](crate::RetryError) |
 //!

@@ -13,8 +13,9 @@ use crate::{
     time::{Clock, SystemClock},
 };
 
-/// Repeats the calls of a service as a [`RetryStrategy`] says, **without the breaker and the budget** that the strategy may
-/// have: for stacks that have both elsewhere. Everything else is as with [`GuardLayer`](super::GuardLayer), which asks them.
+/// Repeats the calls of a service as a [`RetryStrategy`] says and pays for each retry from its budget, **without the breaker**
+/// that the strategy may have: for stacks whose breaker is a layer of its own. Everything else is as with
+/// [`GuardLayer`](super::GuardLayer), which asks it.
 ///
 /// Around a [`CircuitBreakerLayer`](super::CircuitBreakerLayer) it needs to be told that a refusal is final, as below: to retry
 /// one is to ask the same breaker again.
@@ -51,7 +52,7 @@ pub struct RetryLayer<C: Clock = SystemClock, K = ByType, R = ByClone> {
 impl<C: Clock, K> RetryLayer<C, K> {
     /// Calls repeated as `strategy` says, whose requests are cloned.
     pub fn new(strategy: RetryStrategy<C, K>) -> Self {
-        let strategy = RetryStrategy { breaker: None, budget: None, ..strategy };
+        let strategy = RetryStrategy { breaker: None, ..strategy };
         Self { setup: Setup { strategy, name: None, repeat: ByClone } }
     }
 }

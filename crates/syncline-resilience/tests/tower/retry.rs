@@ -152,10 +152,10 @@ fn a_request_that_can_be_repeated_once_is() {
 }
 
 #[test]
-fn the_guard_asks_breaker_and_budget_and_the_retry_layer_neither() {
+fn both_pay_for_retries_and_the_guard_alone_asks_the_breaker() {
     let clock = MockClock::new();
     let breaker = Arc::new(CircuitBreaker::with_clock(clock.clone()));
-    let budget = Arc::new(RetryBudget::with_clock(1, 0.0, clock.clone()));
+    let budget = Arc::new(RetryBudget::with_clock(3, 0.0, clock.clone()));
     let strategy = three_attempts(&clock).with_circuit_breaker(breaker.clone()).with_budget(budget.clone());
     let mut alone = RetryLayer::new(strategy.clone()).layer(Flaky::failing(9));
     drive(&clock, call(&mut alone, ())).unwrap_err();
