@@ -17,6 +17,7 @@
     )
 )]
 
+pub mod queue;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

@@ -1,0 +1,122 @@
+//! Handing out: who is next, and the lease that goes with it.
+
+use syncline_core::{
+    Priority, Result, limits,
+    port::{Claim, Claimed, DeadReason},
+};
+
+use super::{
+    step::{Phase, Step},
+    upkeep,
+    view::{self, View},
+};
+
+/// Most items of one claim.
+const ITEMS_MAX: usize = 1_024;
+/// Bytes of content after which a claim hands out no more: they are all in memory at once.
+const BYTES_MAX: usize = limits::SUBMISSION_BYTES_MAX;
+/// What an item is said to have failed with when its content is not what was pushed.
+const DAMAGED: &str = "its content is damaged";
+
+/// The first of a level that may be handed out. All that it reads stands in the index.
+pub(super) const FIRST: &str = "SELECT eligible_at, seq FROM item INDEXED BY item_next \
+                                WHERE queue = ?1 AND priority = ?2 AND phase = 0 AND eligible_at <= ?3 \
+                                AND (expires_at IS NULL OR expires_at > ?3) \
+                                ORDER BY eligible_at, seq LIMIT 1";
+
+/// The first of a level: from when on it may be handed out, and its seq.
+type First = (i64, i64);
+
+/// Hands out what is next.
+pub(super) fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Vec<Claimed>> {
+    // First, so that who stands behind one that expired has its turn.
+    upkeep::bury_expired(step, upkeep::MOST)?;
+    let until = step.now.saturating_add(i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX));
+    let aging = claim.aging.map(|aging| i64::try_from(aging.as_millis()).unwrap_or(i64::MAX).max(1));
+    let (mut firsts, mut claimed, mut bytes) = (all_firsts(step)?, Vec::new(), 0);
+    while claimed.len() < claim.most.min(ITEMS_MAX) && bytes < BYTES_MAX {
+        let Some((level, seq)) = next(&firsts, step.now, aging) else { break };
+        let Some(item) = hand_out(step, seq, until)? else {
+            // Its lane has another one in front now, of whatever level.
+            firsts = all_firsts(step)?;
+            continue;
+        };
+        bytes += item.body.len();
+        claimed.push(item);
+        // The other levels stand as they stood: who is in hand lets nobody of its lane step forward.
+        if let Some(first) = firsts.get_mut(usize::from(level.number())) {
+            *first = first_of(step, level)?;
+        }
+    }
+    Ok(claimed)
+}
+
+/// Who is next of those that are first. With `aging`, one counts as one level more urgent for each such time that it
+/// waits; at equal urgency the longer wait goes first.
+fn next(firsts: &[Option<First>; 5], now: i64, aging: Option<i64>) -> Option<(Priority, i64)> {
+    let urgency = |level: Priority, eligible_at: i64| {
+        let risen = aging.map_or(0, |step| now.saturating_sub(eligible_at) / step);
+        i64::from(level.number()).saturating_sub(risen).max(0)
+    };
+    Priority::ALL
+        .into_iter()
+        .zip(firsts)
+        .filter_map(|(level, first)| first.map(|first| (level, first)))
+        .min_by_key(|(level, first)| (urgency(*level, first.0), aging.map(|_| *first), *level))
+        .map(|(level, (_, seq))| (level, seq))
+}
+
+fn all_firsts(step: &Step<'_>) -> Result<[Option<First>; 5]> {
+    let mut firsts = [None; 5];
+    for (first, level) in firsts.iter_mut().zip(Priority::ALL) {
+        *first = first_of(step, level)?;
+    }
+    Ok(firsts)
+}
+
+fn first_of(step: &Step<'_>, level: Priority) -> Result<Option<First>> {
+    step.first(FIRST, (step.queue, level.number(), step.now), |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Leases an item, its attempt counted; one that is damaged is buried instead, so that it blocks nobody.
+fn hand_out(step: &mut Step<'_>, seq: i64, until: i64) -> Result<Option<Claimed>> {
+    let Some(item) = step.item(seq)? else { return Ok(None) };
+    let view = step.first(view::BY_SEQ, [seq], View::read)?;
+    let Some(view) = view.filter(|view| !view.is_damaged) else {
+        tracing::error!(target: "syncline::sql", seq, "a damaged item was buried");
+        return step.bury(&item, DeadReason::Corrupt, DAMAGED).map(|()| None);
+    };
+    let token = step.next_token();
+    let sql = "UPDATE item SET phase = 2, lease_until = ?, token = ?, attempts = attempts + 1 WHERE seq = ?";
+    step.run(sql, (until, token, seq))?;
+    step.count_moved(&item, Phase::Leased);
+    let attempt = view.item.attempt.saturating_add(1);
+    Ok(Some(Claimed { token: token.cast_unsigned(), attempt, ..view.item }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn firsts(of: &[(usize, First)]) -> [Option<First>; 5] {
+        let mut firsts = [None; 5];
+        for (level, first) in of {
+            firsts[*level] = Some(*first);
+        }
+        firsts
+    }
+
+    #[test]
+    fn without_aging_the_more_urgent_level_goes_first_however_long_the_other_waits() {
+        let firsts = firsts(&[(1, (900, 8)), (4, (0, 1))]);
+        assert_eq!(next(&firsts, 1_000, None), Some((Priority::High, 8)));
+    }
+
+    #[test]
+    fn each_wait_lifts_by_a_level_and_at_equal_urgency_the_longer_wait_goes_first() {
+        let firsts = firsts(&[(1, (900, 8)), (4, (0, 1))]);
+        assert_eq!(next(&firsts, 1_000, Some(400)), Some((Priority::High, 8)));
+        assert_eq!(next(&firsts, 1_200, Some(400)), Some((Priority::Background, 1)));
+        assert_eq!(next(&firsts, 1_200, Some(1)), Some((Priority::Background, 1)), "nobody is above the first level");
+    }
+}

@@ -1,0 +1,86 @@
+//! The queue's time.
+
+use std::sync::{Mutex, PoisonError};
+
+use syncline_core::{Instant, WallTime, port::Moment};
+
+/// Milliseconds of the calendar that never go back, for all threads of one storage.
+///
+/// Where the calendar is set back, the steady clock carries on from the latest moment that this storage saw or another
+/// process wrote into the file. So nothing that was ready waits again, and no lease lasts longer than it should.
+#[derive(Debug, Default)]
+pub(super) struct QueueClock {
+    latest: Mutex<Latest>,
+}
+
+#[derive(Debug, Default)]
+struct Latest {
+    time: i64,
+    seen: Option<Instant>,
+}
+
+impl QueueClock {
+    /// The time at `now`, not before `stored`.
+    pub(super) fn at(&self, now: Moment, stored: i64) -> i64 {
+        // Two plain values, so a panic elsewhere does not spoil them.
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = latest.seen.map_or(0, |seen| now.steady.saturating_since(seen).as_millis());
+        let carried = latest.time.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX));
+        let time = millis(now.wall).max(carried).max(stored);
+        // Less than a millisecond is not lost: the moment from which is carried on stays until the time moves.
+        if time > latest.time || latest.seen.is_none() {
+            *latest = Latest { time, seen: Some(now.steady) };
+        }
+        time
+    }
+}
+
+/// A time as it stands in the file.
+pub(super) fn millis(time: WallTime) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A time as it stood in the file.
+pub(super) fn wall(millis: i64) -> WallTime {
+    WallTime::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(wall: u64, steady_ms: u64) -> Moment {
+        Moment {
+            wall: WallTime::from_millis(wall),
+            steady: Instant::from_origin(Duration::from_millis(steady_ms)),
+        }
+    }
+
+    #[test]
+    fn a_calendar_that_is_set_back_does_not_stop_it() {
+        let clock = QueueClock::default();
+        assert_eq!(clock.at(at(1_000_000, 100), 0), 1_000_000);
+        assert_eq!(clock.at(at(400_000, 150), 0), 1_000_050);
+        assert_eq!(clock.at(at(400_100, 250), 0), 1_000_150);
+        assert_eq!(clock.at(at(2_000_000, 300), 0), 2_000_000);
+    }
+
+    #[test]
+    fn it_is_not_before_what_another_process_saw() {
+        let clock = QueueClock::default();
+        assert_eq!((clock.at(at(10, 7), 5_000), clock.at(at(10, 9), 5_000)), (5_000, 5_002));
+    }
+
+    #[test]
+    fn steps_below_a_millisecond_add_up() {
+        let clock = QueueClock::default();
+        let micros = |n: u64| Moment {
+            wall: WallTime::from_millis(10),
+            steady: Instant::from_origin(Duration::from_micros(n)),
+        };
+        let times: Vec<_> = (0..=20).map(|n| clock.at(micros(n * 100), 0)).collect();
+        assert_eq!((times[0], times[9], times[10], times[20]), (10, 10, 11, 12));
+    }
+}

@@ -1,0 +1,48 @@
+//! Queues on SQLite: one file, several queues, several processes of one machine.
+//!
+//! - [`SqliteQueueStorage`] is the port; [`SqliteQueueConfig`] its settings, plain data;
+//! - a call that changes something is one transaction that holds the write lock from its beginning: `writer` begins and
+//!   commits it, `step` is what it knows and counts meanwhile;
+//! - `push`, `claim`, `settle`, `moves` and `upkeep` are the calls; `lanes` and `keys` what they share;
+//! - `reader` answers questions from a snapshot; `view` turns a row into an item and proves its content;
+//! - `clock` is the queue's time, `schema` its tables.
+//!
+//! What opens, writes and guards an SQLite file is the archive's: it is the same source.
+#![cfg(feature = "sqlite")]
+
+#[path = "../sqlite/checkpoint.rs"]
+#[expect(clippy::duplicate_mod, reason = "the archive's source, private to its own module")]
+mod checkpoint;
+#[path = "../sqlite/connect.rs"]
+#[expect(clippy::duplicate_mod, reason = "the archive's source, private to its own module")]
+mod connect;
+#[path = "../sqlite/error.rs"]
+#[expect(clippy::duplicate_mod, reason = "the archive's source, private to its own module")]
+mod error;
+#[path = "../sqlite/lane.rs"]
+#[expect(clippy::duplicate_mod, reason = "the archive's source, private to its own module")]
+mod lane;
+#[path = "../sqlite/look.rs"]
+#[expect(clippy::duplicate_mod, reason = "the archive's source, private to its own module")]
+mod look;
+
+mod claim;
+mod clock;
+mod config;
+mod keys;
+mod lanes;
+mod moves;
+mod push;
+mod reader;
+mod schema;
+mod settle;
+mod step;
+mod storage;
+mod upkeep;
+mod view;
+mod writer;
+
+pub use config::SqliteQueueConfig;
+pub use storage::SqliteQueueStorage;
+
+use crate::sqlite::SqliteConfig;

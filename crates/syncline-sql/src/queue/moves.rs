@@ -1,0 +1,40 @@
+//! What a person does with items: withdraw the living, redrive or throw away the dead.
+
+use syncline_core::Result;
+
+use super::step::{Phase, Step};
+
+/// Withdraws items that are not dead, whoever has them; `false` where there is none.
+pub(super) fn cancel(step: &mut Step<'_>, ids: &[String]) -> Result<Vec<bool>> {
+    remove(step, ids, "AND phase < 3")
+}
+
+/// Throws dead items away; `false` where there is none that is dead.
+pub(super) fn purge(step: &mut Step<'_>, ids: &[String]) -> Result<Vec<bool>> {
+    remove(step, ids, "AND phase = 3")
+}
+
+fn remove(step: &mut Step<'_>, ids: &[String], and: &str) -> Result<Vec<bool>> {
+    let one = |id: &String| {
+        let Some(item) = step.item_of(id, and)? else { return Ok(false) };
+        step.remove(&item)?;
+        Ok(true)
+    };
+    ids.iter().map(one).collect()
+}
+
+/// Lets dead items be tried again, with all their attempts; `false` where there is none that is dead, or where its id lives
+/// again: a second one of that id would be a duplicate.
+pub(super) fn redrive(step: &mut Step<'_>, ids: &[String]) -> Result<Vec<bool>> {
+    ids.iter().map(|id| redrive_one(step, id)).collect()
+}
+
+fn redrive_one(step: &mut Step<'_>, id: &str) -> Result<bool> {
+    let newest = step.item_of(id, "")?;
+    let Some(item) = newest.filter(|item| item.phase == Phase::Dead) else { return Ok(false) };
+    // It was of no use at its time, and somebody wants it all the same: it expires no more.
+    let set = ", attempts = 0, dead = NULL, expires_at = NULL, eligible_at = ?, lane_place = ?";
+    let now = step.now;
+    step.put_back(&item, set, &[&now, &now])?;
+    Ok(true)
+}

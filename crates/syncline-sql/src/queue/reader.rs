@@ -1,0 +1,102 @@
+//! A connection that reads: every question is answered from one snapshot.
+
+use std::{sync::Arc, time::Duration};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use syncline_core::{
+    Priority, Result,
+    port::{Moment, QueueStats, Stored},
+};
+
+use super::{SqliteConfig, clock::QueueClock, connect, error::failed, step::Step, view, view::View};
+
+/// Most dead items of one page.
+const DEAD_MAX: usize = 1_024;
+
+/// When the first of a level may be handed out.
+pub(super) const NEXT: &str = "SELECT eligible_at FROM item INDEXED BY item_next \
+                               WHERE queue = ? AND priority = ? AND phase = 0 ORDER BY eligible_at LIMIT 1";
+/// When the next lease is over, the next item expires, the next key is free.
+pub(super) const ENDS: [&str; 3] = [
+    "SELECT lease_until FROM item INDEXED BY item_lease WHERE queue = ? AND phase = 2 ORDER BY lease_until LIMIT 1",
+    "SELECT expires_at FROM item INDEXED BY item_expiry \
+     WHERE queue = ? AND phase < 2 AND expires_at IS NOT NULL ORDER BY expires_at LIMIT 1",
+    "SELECT until FROM dedup INDEXED BY dedup_end WHERE queue = ? AND lives = 0 ORDER BY until LIMIT 1",
+];
+
+/// Owned by the reading thread.
+#[derive(Debug)]
+pub(super) struct Reader {
+    connection: Connection,
+    queue: i64,
+    clock: Arc<QueueClock>,
+}
+
+impl Reader {
+    pub(super) fn open(config: &SqliteConfig, queue: i64, clock: Arc<QueueClock>) -> Result<Self> {
+        let connection = connect::open_reader(&config.path, config)?;
+        Ok(Self { connection, queue, clock })
+    }
+
+    pub(super) fn get(&mut self, id: &str, now: Moment) -> Result<Option<Stored>> {
+        self.look(now, |step| {
+            let found = step.first(view::BY_ID, (step.queue, id.as_bytes()), View::read)?;
+            found.map(|view| view.stored(step.now)).transpose()
+        })
+    }
+
+    pub(super) fn dead(&mut self, after: Option<&str>, limit: usize, now: Moment) -> Result<Vec<Stored>> {
+        self.look(now, |step| {
+            let after = after.map(|id| step.item_of(id, "AND phase = 3"));
+            let after = after.transpose()?.flatten().map_or(-1, |item| item.seq);
+            let limit = i64::try_from(limit.min(DEAD_MAX)).unwrap_or(i64::MAX);
+            let views = step.all(view::DEAD, (step.queue, after, limit), View::read)?;
+            views.into_iter().map(|view| view.stored(step.now)).collect()
+        })
+    }
+
+    pub(super) fn stats(&mut self, now: Moment) -> Result<QueueStats> {
+        self.look(now, |step| {
+            let sql = "SELECT standing, priority, items FROM tally WHERE queue = ?";
+            let rows = step.all(sql, [step.queue], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            })?;
+            let mut stats = QueueStats::default();
+            for (standing, priority, items) in rows {
+                let levels = match standing {
+                    0 => &mut stats.waiting,
+                    1 => &mut stats.leased,
+                    _ => &mut stats.dead,
+                };
+                let level = usize::try_from(priority).ok().and_then(|priority| levels.get_mut(priority));
+                if let Some(level) = level {
+                    *level = u64::try_from(items).unwrap_or(0);
+                }
+            }
+            Ok(stats)
+        })
+    }
+
+    pub(super) fn next_due(&mut self, now: Moment) -> Result<Option<Duration>> {
+        self.look(now, |step| {
+            let mut times = Vec::new();
+            for level in Priority::ALL {
+                times.extend(step.first(NEXT, (step.queue, level.number()), |row| row.get::<_, i64>(0))?);
+            }
+            for sql in ENDS {
+                times.extend(step.first(sql, [step.queue], |row| row.get::<_, i64>(0))?);
+            }
+            let first = times.into_iter().min();
+            let left = first.map(|at| u64::try_from(at.saturating_sub(step.now)).unwrap_or(0));
+            Ok(left.map(Duration::from_millis))
+        })
+    }
+
+    fn look<T>(&mut self, now: Moment, look: impl FnOnce(&Step<'_>) -> Result<T>) -> Result<T> {
+        let tx: Transaction<'_> = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Deferred)
+            .map_err(failed("no snapshot can be taken"))?;
+        look(&Step::begin(&tx, self.queue, &self.clock, now)?)
+    }
+}

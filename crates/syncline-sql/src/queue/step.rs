@@ -1,0 +1,252 @@
+//! What one transaction knows of its queue, and counts while it moves items.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+use syncline_core::{Error, ErrorKind, Priority, Result, port::DeadReason, port::Moment};
+
+use super::{clock::QueueClock, error::failed, view};
+
+/// Where an item stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Ready, or scheduled for later.
+    Waiting,
+    /// Behind another one of its lane.
+    Behind,
+    /// In the hands of a worker.
+    Leased,
+    /// It will not be tried again.
+    Dead,
+}
+
+impl Phase {
+    /// The phase of a number in the file; what is none counts as dead, so that nobody is handed it.
+    pub(super) fn of(number: i64) -> Self {
+        match number {
+            0 => Self::Waiting,
+            1 => Self::Behind,
+            2 => Self::Leased,
+            _ => Self::Dead,
+        }
+    }
+
+    /// The line of the tally that it is counted in.
+    fn standing(self) -> i64 {
+        match self {
+            Self::Waiting | Self::Behind => 0,
+            Self::Leased => 1,
+            Self::Dead => 2,
+        }
+    }
+}
+
+/// An item, as far as moving it needs.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) seq: i64,
+    pub(super) phase: Phase,
+    priority: i64,
+    attempts: i64,
+    max_attempts: i64,
+    pub(super) lane: Option<Vec<u8>>,
+    pub(super) dedup: Option<Vec<u8>>,
+    errors: Vec<u8>,
+}
+
+/// The columns of an [`Item`].
+const COLUMNS: &str = "seq, phase, priority, attempts, max_attempts, lane, dedup, errors";
+
+impl Item {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            phase: Phase::of(row.get(1)?),
+            priority: row.get(2)?,
+            attempts: row.get(3)?,
+            max_attempts: row.get(4)?,
+            lane: row.get(5)?,
+            dedup: row.get(6)?,
+            errors: row.get(7)?,
+        })
+    }
+
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.attempts >= self.max_attempts
+    }
+}
+
+/// One transaction on one queue.
+#[derive(Debug)]
+pub(super) struct Step<'a> {
+    connection: &'a Connection,
+    pub(super) queue: i64,
+    /// The queue's time.
+    pub(super) now: i64,
+    token: i64,
+    /// Items that entered less those that left, by standing and level.
+    moved: BTreeMap<(i64, i64), i64>,
+    has_written: bool,
+}
+
+impl<'a> Step<'a> {
+    /// Begins on a connection that is in a transaction.
+    pub(super) fn begin(connection: &'a Connection, queue: i64, clock: &QueueClock, now: Moment) -> Result<Self> {
+        let mut step = Self { connection, queue, now: 0, token: 0, moved: BTreeMap::new(), has_written: false };
+        let row = step.first("SELECT time, token FROM queue WHERE number = ?", [queue], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?;
+        let (time, token) = row.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the row of the queue is gone"))?;
+        (step.now, step.token) = (clock.at(now, time), token);
+        Ok(step)
+    }
+
+    /// Writes what was counted; the transaction is then ready to be committed.
+    pub(super) fn finish(mut self) -> Result<()> {
+        if !self.has_written {
+            return Ok(());
+        }
+        for ((standing, priority), by) in std::mem::take(&mut self.moved) {
+            if by != 0 {
+                let sql = "INSERT INTO tally VALUES (?, ?, ?, ?) \
+                           ON CONFLICT DO UPDATE SET items = items + excluded.items";
+                self.run(sql, (self.queue, standing, priority, by))?;
+            }
+        }
+        let (now, token, queue) = (self.now, self.token, self.queue);
+        self.run("UPDATE queue SET time = ?, token = ? WHERE number = ?", (now, token, queue))
+            .map(drop)
+    }
+
+    /// Carries out a statement; returns how many rows it changed.
+    pub(super) fn run(&mut self, sql: &str, values: impl Params) -> Result<usize> {
+        let changed = self.connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
+        let changed = changed.map_err(failed("the queue cannot be written"))?;
+        self.has_written |= changed > 0;
+        Ok(changed)
+    }
+
+    /// The first row of an answer.
+    pub(super) fn first<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(values, read).optional())
+            .map_err(failed("the queue cannot be read"))
+    }
+
+    /// All rows of an answer, which a limit in it bounds.
+    pub(super) fn all<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(values, read)?.collect())
+            .map_err(failed("the queue cannot be read"))
+    }
+
+    /// The seq of the row that was inserted last.
+    pub(super) fn inserted(&self) -> i64 {
+        self.connection.last_insert_rowid()
+    }
+
+    /// A number for a lease, greater than every one before.
+    pub(super) fn next_token(&mut self) -> i64 {
+        self.token = self.token.saturating_add(1);
+        self.token
+    }
+
+    /// The item of `seq`.
+    pub(super) fn item(&self, seq: i64) -> Result<Option<Item>> {
+        self.first(&format!("SELECT {COLUMNS} FROM item WHERE seq = ?"), [seq], Item::read)
+    }
+
+    /// The newest item of `id`, of those that meet the condition which `and` adds.
+    pub(super) fn item_of(&self, id: &str, and: &str) -> Result<Option<Item>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM item INDEXED BY item_id WHERE queue = ? AND id = ? {and} ORDER BY seq DESC LIMIT 1"
+        );
+        self.first(&sql, (self.queue, id.as_bytes()), Item::read)
+    }
+
+    /// The item of `id` that is in hand under the lease `token`.
+    pub(super) fn item_held(&self, id: &str, token: i64) -> Result<Option<Item>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM item INDEXED BY item_id WHERE queue = ? AND id = ? AND phase = 2 AND token = ?"
+        );
+        self.first(&sql, (self.queue, id.as_bytes(), token), Item::read)
+    }
+
+    /// The items that `rest` of a query names, which bounds them.
+    pub(super) fn items(&self, rest: &str, values: impl Params) -> Result<Vec<Item>> {
+        self.all(&format!("SELECT {COLUMNS} FROM item {rest}"), values, Item::read)
+    }
+
+    /// How many items are neither dead nor done.
+    pub(super) fn live(&self) -> Result<u64> {
+        let sql = "SELECT coalesce(sum(items), 0) FROM tally WHERE queue = ? AND standing < 2";
+        let stored: i64 = self.first(sql, [self.queue], |row| row.get(0))?.unwrap_or(0);
+        let moved = self.moved.iter().filter(|((standing, _), _)| *standing < 2);
+        let live = moved.fold(stored, |sum, (_, by)| sum.saturating_add(*by));
+        Ok(u64::try_from(live).unwrap_or(0))
+    }
+
+    /// Counts an item that is new.
+    pub(super) fn count_new(&mut self, priority: Priority) {
+        self.count(Phase::Waiting, i64::from(priority.number()), 1);
+    }
+
+    /// Counts an item out of where it stood and into `phase`.
+    pub(super) fn count_moved(&mut self, item: &Item, phase: Phase) {
+        self.count(item.phase, item.priority, -1);
+        self.count(phase, item.priority, 1);
+    }
+
+    fn count(&mut self, phase: Phase, priority: i64, by: i64) {
+        *self.moved.entry((phase.standing(), priority)).or_default() += by;
+    }
+
+    /// Lines an item up where it stood before somebody took it: `set` is what else changes.
+    pub(super) fn put_back(&mut self, item: &Item, set: &str, values: &[&dyn rusqlite::ToSql]) -> Result<()> {
+        let phase = if item.lane.is_some() { 1 } else { 0 };
+        let sql = format!("UPDATE item SET phase = {phase}, lease_until = NULL{set} WHERE seq = ?");
+        let values: Vec<&dyn rusqlite::ToSql> = values.iter().copied().chain([&item.seq as _]).collect();
+        self.run(&sql, &*values)?;
+        self.count_moved(item, Phase::Waiting);
+        self.step_forward(item.lane.as_deref())
+    }
+
+    /// The errors of an item with one more.
+    pub(super) fn noted(item: &Item, error: &str) -> Vec<u8> {
+        view::note(&item.errors, error)
+    }
+
+    /// Buries an item where a person can see it.
+    pub(super) fn bury(&mut self, item: &Item, reason: DeadReason, error: &str) -> Result<()> {
+        let sql = "UPDATE item SET phase = 3, lease_until = NULL, dead = ?, errors = ? WHERE seq = ?";
+        self.run(sql, (view::reason_number(reason), Self::noted(item, error), item.seq))?;
+        self.count_moved(item, Phase::Dead);
+        self.free_key(item)?;
+        self.step_forward(item.lane.as_deref())
+    }
+
+    /// Takes an item away for good.
+    pub(super) fn remove(&mut self, item: &Item) -> Result<()> {
+        self.run("DELETE FROM item WHERE seq = ?", [item.seq])?;
+        self.run("DELETE FROM content WHERE seq = ?", [item.seq])?;
+        self.count(item.phase, item.priority, -1);
+        if item.phase == Phase::Dead {
+            // It has left its lane and freed its key already.
+            return Ok(());
+        }
+        self.free_key(item)?;
+        self.step_forward(item.lane.as_deref())
+    }
+}
