@@ -149,8 +149,11 @@ where
 {
     loop {
         let admitted = guard.admit()?;
-        let attempt = pin!(inside(&admitted, &mut operation));
-        let answer = Race { clock, admitted: &admitted, attempt, over: None }.await;
+        // In a block of its own: an attempt that ran out of its time is dropped before the sleep.
+        let answer = {
+            let attempt = pin!(inside(&admitted, &mut operation));
+            Race { clock, admitted: &admitted, attempt, over: None }.await
+        };
         match guard.settle(admitted, answer, judge) {
             Next::Done(value) => return Ok(value),
             Next::Stop(error) => return Err(error),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use syncline_core::port::Clock as _;
-use syncline_resilience::{Class, MockClock, RetryError, RetryStrategy, StoppedBy};
+use syncline_resilience::{Attempt, Class, MockClock, RetryError, RetryStrategy, StoppedBy};
 
 use crate::support::{Calls, drive, ms, three_attempts};
 
@@ -172,4 +172,33 @@ async fn an_attempt_that_is_always_busy_is_ended_by_its_timeout() {
     });
     let result = busy.await;
     assert!(matches!(result, Err(RetryError::Timeout { attempts: 1, source: None, .. })), "{result:?}");
+}
+
+/// What went wrong: an attempt that had run out of its time was held until the sleep after it was over, with the connection
+/// that it had.
+#[test]
+fn an_attempt_that_ran_out_of_time_is_dropped_before_the_sleep() {
+    struct Connection<'a>(&'a Calls);
+    impl Drop for Connection<'_> {
+        fn drop(&mut self) {
+            self.0.note();
+        }
+    }
+    let clock = MockClock::new();
+    let strategy = three_attempts(&clock).with_attempt_timeout(ms(50));
+    let dropped = Calls::on(&clock);
+    let hang = || async {
+        let _connection = Connection(&dropped);
+        pending::<Result<(), String>>().await
+    };
+    drive(&clock, strategy.execute(hang)).unwrap_err();
+    assert_eq!(dropped.at_ms(), [50, 200, 450]);
+
+    let dropped = Calls::on(&clock);
+    let hang = async |_: Attempt<'_, String>| {
+        let _connection = Connection(&dropped);
+        pending::<Result<(), String>>().await
+    };
+    drive(&clock, strategy.execute_attempts(hang)).unwrap_err();
+    assert_eq!(dropped.at_ms(), [50, 200, 450]);
 }
