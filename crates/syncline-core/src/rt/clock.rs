@@ -16,14 +16,21 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-/// All instants of a process are counted from its first look at the clock.
+/// All instants of a process are counted from its first look at the clock, less a day.
 static ORIGIN: OnceLock<tokio::time::Instant> = OnceLock::new();
+
+/// A runtime whose clock was paused before that first look is behind it, and its time passes all the same.
+const HEAD_START: Duration = Duration::from_secs(86_400);
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the steady clock")]
     fn now(&self) -> Instant {
         let now = tokio::time::Instant::now();
-        Instant::from_origin(now.saturating_duration_since(*ORIGIN.get_or_init(|| now)))
+        let origin = *ORIGIN.get_or_init(|| now);
+        Instant::from_origin(match now.checked_duration_since(origin) {
+            Some(passed) => HEAD_START + passed,
+            None => HEAD_START.saturating_sub(origin.saturating_duration_since(now)),
+        })
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the calendar")]
@@ -59,6 +66,24 @@ mod tests {
         let start = clock.now();
         clock.sleep_until(start + Duration::from_secs(3_600)).await;
         assert!(clock.now().saturating_since(start) >= Duration::from_secs(3_600));
+    }
+
+    /// What went wrong: the time of a paused clock stood still until it came up to the first look at any clock, so that nine
+    /// seconds were a few microseconds less.
+    #[test]
+    fn a_clock_that_was_paused_before_the_first_look_moves_by_what_it_is_advanced() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let first_look = SystemClock.now();
+        assert!(SystemClock.now() >= first_look);
+        runtime.block_on(async {
+            let start = SystemClock.now();
+            tokio::time::advance(Duration::from_secs(9)).await;
+            assert_eq!(SystemClock.now().saturating_since(start), Duration::from_secs(9));
+        });
     }
 
     #[test]
