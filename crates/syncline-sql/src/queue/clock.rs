@@ -4,10 +4,18 @@ use std::sync::{Mutex, PoisonError};
 
 use syncline_core::{Instant, WallTime, port::Moment};
 
+/// How far the file may be ahead of this storage without the calendar having been set back: a call tells the time at which
+/// it was made, and others write while it waits. Longer than any call waits.
+const AHEAD_MAX: i64 = 60_000;
+
 /// Milliseconds of the calendar that never go back, for all threads of one storage.
 ///
-/// Where the calendar is set back, the steady clock carries on from the latest moment that this storage saw or another
-/// process wrote into the file. So nothing that was ready waits again, and no lease lasts longer than it should.
+/// Where the calendar is set back, the steady clock carries on from the latest moment that this storage saw. So nothing that
+/// was ready waits again, and no lease lasts longer than it should.
+///
+/// What another process wrote into the file is the least that the time is. It is carried on from only where it is so far
+/// ahead that the calendar must have been set back before this storage was opened: otherwise each call that had waited would
+/// push the time of everybody a little ahead, and leases would end before their time.
 #[derive(Debug, Default)]
 pub(super) struct QueueClock {
     latest: Mutex<Latest>,
@@ -26,12 +34,13 @@ impl QueueClock {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = latest.seen.map_or(0, |seen| now.steady.saturating_since(seen).as_millis());
         let carried = latest.time.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX));
-        let time = millis(now.wall).max(carried).max(stored);
+        let own = millis(now.wall).max(carried);
+        let time = if stored.saturating_sub(own) > AHEAD_MAX { stored } else { own };
         // Less than a millisecond is not lost: the moment from which is carried on stays until the time moves.
         if time > latest.time || latest.seen.is_none() {
             *latest = Latest { time, seen: Some(now.steady) };
         }
-        time
+        time.max(stored)
     }
 }
 
@@ -70,7 +79,28 @@ mod tests {
     #[test]
     fn it_is_not_before_what_another_process_saw() {
         let clock = QueueClock::default();
-        assert_eq!((clock.at(at(10, 7), 5_000), clock.at(at(10, 9), 5_000)), (5_000, 5_002));
+        assert_eq!((clock.at(at(10, 7), 5_000), clock.at(at(12, 9), 5_000)), (5_000, 5_000));
+    }
+
+    #[test]
+    fn it_carries_on_from_a_file_that_is_far_ahead() {
+        let clock = QueueClock::default();
+        let hour = 3_600_000;
+        assert_eq!((clock.at(at(10, 7), hour), clock.at(at(12, 9), hour)), (hour, hour + 2));
+    }
+
+    /// Each of two processes took over what the other one had written while it waited, and went on from there: their time
+    /// ran away from the calendar.
+    #[test]
+    fn calls_that_waited_for_each_other_do_not_push_the_time_ahead() {
+        let (a, b) = (QueueClock::default(), QueueClock::default());
+        let mut stored = 0;
+        for n in 1..=1_000 {
+            stored = a.at(at(n * 100, n * 100), stored);
+            // It was made a little earlier, and had its turn later.
+            stored = b.at(at(n * 100 - 50, n * 100 - 50), stored);
+        }
+        assert_eq!(stored, 100_000);
     }
 
     #[test]

@@ -32,6 +32,8 @@ mod config;
 mod keys;
 mod lanes;
 mod moves;
+#[cfg(test)]
+mod plans;
 mod push;
 mod reader;
 mod schema;

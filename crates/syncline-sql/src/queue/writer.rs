@@ -97,3 +97,74 @@ impl Writer {
         error
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+    use syncline_core::{Instant, WallTime};
+
+    use super::*;
+    use crate::queue::{SqliteQueueConfig, schema};
+
+    const NOW: fn() -> Moment = || Moment { wall: WallTime::from_millis(1_000), steady: Instant::default() };
+
+    fn writer(dir: &tempfile::TempDir) -> Writer {
+        let path = dir.path().join("queue.db");
+        let config = SqliteQueueConfig { path, ..SqliteQueueConfig::default() }.connections();
+        connect::create_file(&config.path).unwrap();
+        let mut connection = connect::open_writer(&config.path, &config).unwrap();
+        let queue = schema::prepare(&mut connection, "jobs").unwrap();
+        connect::make_durable(&connection, &config).unwrap();
+        Writer::new(connection, &config, queue, Arc::default())
+    }
+
+    fn write_half(step: &mut Step<'_>) -> Result<usize> {
+        step.run("INSERT INTO content VALUES (1, x'00', x'00')", [])
+    }
+
+    #[test]
+    fn a_call_that_fails_or_panics_in_the_middle_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = writer(&dir);
+        let failed =
+            writer.write(NOW(), |step| write_half(step).and(Err::<(), _>(Error::new(ErrorKind::Full, "full"))));
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Full);
+        let panics = std::panic::AssertUnwindSafe(|| {
+            writer.write(NOW(), |step| -> Result<()> {
+                write_half(step).unwrap();
+                panic!("in the middle")
+            })
+        });
+        std::panic::catch_unwind(panics).unwrap_err();
+        assert_eq!(writer.write(NOW(), write_half).unwrap(), 1, "its place is free");
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_written_until_it_is_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut poisoned = writer(&dir);
+        let sync_failed = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_FSYNC), None);
+        assert_eq!(poisoned.note(error::commit_failed(sync_failed)).kind(), ErrorKind::Unknown);
+        let errors = [
+            poisoned.write(NOW(), write_half).unwrap_err(),
+            poisoned.check().unwrap_err(),
+            poisoned.finish().unwrap_err(),
+        ];
+        assert!(errors.iter().all(|error| error.kind() == ErrorKind::Poisoned), "{errors:?}");
+        drop(poisoned);
+        writer(&dir).write(NOW(), write_half).unwrap();
+    }
+
+    #[test]
+    fn a_durability_that_was_lowered_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(&dir);
+        writer.check().unwrap();
+        writer.connection.execute_batch("PRAGMA synchronous = NORMAL").unwrap();
+        let error = writer.check().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::Unavailable, "SQLite answers synchronous=1, it must be 2")
+        );
+    }
+}
