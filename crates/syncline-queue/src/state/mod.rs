@@ -35,6 +35,8 @@ use self::{dedup::Dedups, lanes::Lanes, leases::Leases, order::Order, slab::Slab
 
 /// Most items that one call of upkeep touches.
 const UPKEEP_MAX: usize = 64;
+/// Between the tokens of two items of one id: more leases than an item is likely to have.
+const TOKENS_APART: u32 = 1 << 16;
 
 /// All items of a queue.
 #[derive(Debug)]
@@ -116,7 +118,12 @@ impl<B> State<B> {
 
     /// The item of `id`; the newest where ids may repeat.
     pub(crate) fn get(&self, id: &str) -> Option<&Slot<B>> {
-        self.slab.get(self.slab.by_id(id)?)
+        self.find(id, |_| true)
+    }
+
+    /// The newest item of `id` that stands in a phase that is fit.
+    pub(crate) fn find(&self, id: &str, is_fit: impl Fn(Phase) -> bool) -> Option<&Slot<B>> {
+        self.slab.get(self.slab.by_id(id, |slot| is_fit(slot.phase))?)
     }
 
     /// The item of `seq`.
@@ -161,12 +168,11 @@ impl<B> State<B> {
 
     /// Who holds the item of `id`; any lease will do without a `token`.
     pub(crate) fn hold(&self, id: &str, token: Option<u32>) -> Hold {
-        match self.get(id) {
+        let is_held = |slot: &Slot<B>| slot.phase == Phase::Leased && token.is_none_or(|token| token == slot.token);
+        match self.slab.by_id(id, is_held).and_then(|at| self.slab.get(at)) {
+            Some(slot) => Hold::Held { seq: slot.seq },
+            None if self.get(id).is_some() => Hold::Lost,
             None => Hold::Unknown,
-            Some(slot) if slot.phase == Phase::Leased && token.is_none_or(|token| token == slot.token) => {
-                Hold::Held { seq: slot.seq }
-            }
-            Some(_) => Hold::Lost,
         }
     }
 
@@ -189,7 +195,7 @@ impl<B> State<B> {
 
     /// Why a push would not be accepted, but for want of room.
     pub(crate) fn refusal(&self, push: &Push<B>, unique_ids: bool, now: Millis) -> Option<Refusal> {
-        let of_id = self.get(&push.id).filter(|slot| unique_ids && slot.phase != Phase::Dead);
+        let of_id = unique_ids.then(|| self.find(&push.id, |phase| phase != Phase::Dead)).flatten();
         if let Some(slot) = of_id {
             return Some(Refusal::Duplicate { id: slot.id.clone() });
         }
@@ -203,7 +209,7 @@ impl<B> State<B> {
         if let Some(refusal) = self.refusal(push, unique_ids, now) {
             return Err(refusal);
         }
-        let slot = slot_of(push, body);
+        let slot = self.slot_of(push, body);
         self.slab.insert(slot).ok_or(Refusal::Full)?;
         if let Some(dedup) = &push.dedup {
             self.dedups.take(dedup, push.seq);
@@ -285,7 +291,7 @@ impl<B> State<B> {
                     body: (),
                     lane: None,
                 };
-                let Some(at) = self.slab.insert(slot_of(&bare, body)) else { return Applied::Moot };
+                let Some(at) = self.slab.insert(self.slot_of(&bare, body)) else { return Applied::Moot };
                 at
             }
         };
@@ -474,29 +480,30 @@ impl<B> State<B> {
             self.counts.enter(phase, slot.priority);
         }
     }
-}
 
-fn slot_of<P, B>(push: &Push<P>, body: B) -> Slot<B> {
-    let needs_extra = push.dedup.is_some() || push.expires_at.is_some();
-    let extra = needs_extra.then(|| {
-        Box::new(Extra {
-            lane_place: push.eligible_at,
-            dedup: push.dedup.as_ref().map(|dedup| dedup.key.clone()),
-            expires_at: push.expires_at,
-            ..Extra::default()
-        })
-    });
-    Slot {
-        seq: push.seq,
-        eligible_at: push.eligible_at,
-        id: push.id.clone(),
-        body,
-        token: 0,
-        attempts: 0,
-        max_attempts: push.max_attempts.max(1),
-        priority: push.priority,
-        phase: Phase::Reserved,
-        lane: None,
-        extra,
+    fn slot_of<P>(&self, push: &Push<P>, body: B) -> Slot<B> {
+        let needs_extra = push.dedup.is_some() || push.expires_at.is_some();
+        let extra = needs_extra.then(|| {
+            Box::new(Extra {
+                lane_place: push.eligible_at,
+                dedup: push.dedup.as_ref().map(|dedup| dedup.key.clone()),
+                expires_at: push.expires_at,
+                ..Extra::default()
+            })
+        });
+        Slot {
+            seq: push.seq,
+            eligible_at: push.eligible_at,
+            id: push.id.clone(),
+            body,
+            // Leases of two items of one id are told apart by their tokens.
+            token: self.get(&push.id).map_or(0, |older| older.token.wrapping_add(TOKENS_APART)),
+            attempts: 0,
+            max_attempts: push.max_attempts.max(1),
+            priority: push.priority,
+            phase: Phase::Reserved,
+            lane: None,
+            extra,
+        }
     }
 }

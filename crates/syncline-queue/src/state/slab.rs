@@ -47,9 +47,12 @@ impl<B> Slab<B> {
         self.slots.get_mut(at as usize)?.as_mut()
     }
 
-    pub(crate) fn by_id(&self, id: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(id);
-        self.by_id.find(hash, |at| self.get(*at).is_some_and(|slot| *slot.id == *id)).copied()
+    /// The newest item of `id` that is fit.
+    pub(crate) fn by_id(&self, id: &str, is_fit: impl Fn(&Slot<B>) -> bool) -> Option<u32> {
+        let same = self.by_id.iter_hash(self.hasher.hash_one(id)).copied();
+        let fit = same.filter_map(|at| Some((self.get(at)?, at)));
+        let fit = fit.filter(|(slot, _)| *slot.id == *id && is_fit(slot));
+        fit.max_by_key(|(slot, _)| slot.seq).map(|(_, at)| at)
     }
 
     pub(crate) fn by_seq(&self, seq: u64) -> Option<u32> {
@@ -57,13 +60,9 @@ impl<B> Slab<B> {
         self.by_seq.find(hash, |at| self.get(*at).is_some_and(|slot| slot.seq == seq)).copied()
     }
 
-    /// Puts an item in; `None` when there is no number left. An id that is there already is found under the newer item from
-    /// now on.
+    /// Puts an item in; `None` when there is no number left.
     pub(crate) fn insert(&mut self, slot: Slot<B>) -> Option<u32> {
         let (id_hash, seq_hash) = (self.hasher.hash_one(&*slot.id), self.hasher.hash_one(slot.seq));
-        if let Some(older) = self.by_id(&slot.id) {
-            self.forget_id(older);
-        }
         let at = match self.free.pop() {
             Some(at) => {
                 *self.slots.get_mut(at as usize)? = Some(slot);

@@ -15,7 +15,10 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -26,7 +29,7 @@ use syncline_core::{
         QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
-use syncline_journal::{Durability, Journal, Owner, Seq, Stream};
+use syncline_journal::{Commit, Durability, Journal, Owner, Seq, Stream};
 
 use super::{
     body::Body,
@@ -34,7 +37,10 @@ use super::{
     plan::{self, Reserved},
     time::QueueClock,
 };
-use crate::state::{Applied, Entry, Hold, Millis, Phase, State};
+use crate::{
+    queue::Bell,
+    state::{Applied, Entry, Hold, Millis, Phase, State},
+};
 
 /// Most that one call of upkeep does before it says that there is more.
 const REAP_MAX: usize = 64;
@@ -45,12 +51,16 @@ const STREAM_PREFIX: &str = "queue/";
 pub struct JournalQueueStorage {
     shared: Arc<Shared>,
     stream: Stream,
+    /// Bytes of all records that were appended here.
+    appended_bytes: AtomicU64,
 }
 
 /// The owner of the stream.
 #[derive(Default)]
 struct Shared {
     inner: Mutex<Inner>,
+    /// Who is told when something was carried out.
+    bell: OnceLock<Arc<Bell>>,
 }
 
 #[derive(Default)]
@@ -100,7 +110,7 @@ impl JournalQueueStorage {
     pub fn open(journal: &Journal, name: &str) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let stream = journal.stream(&format!("{STREAM_PREFIX}{name}"), Arc::clone(&shared) as Arc<dyn Owner>)?;
-        let storage = Self { shared, stream };
+        let storage = Self { shared, stream, appended_bytes: AtomicU64::new(0) };
         let orphans = storage.shared.inner().go_live()?;
         if !orphans.is_empty() {
             let record = storage.shared.inner().ahead(orphans);
@@ -118,8 +128,31 @@ impl JournalQueueStorage {
         if record.entries.is_empty() {
             return Ok(());
         }
-        self.stream.append(codec::encode(&record), durability)?.await?;
+        self.submit(&record, durability)?.await?;
         Ok(())
+    }
+
+    fn submit(&self, record: &Record, durability: Durability) -> Result<Commit> {
+        let bytes = codec::encode(record);
+        self.appended_bytes.fetch_add(bytes.len() as u64, Relaxed);
+        self.stream.append(bytes, durability)
+    }
+
+    /// Bytes of all records that were appended here, before they were compressed.
+    pub(crate) fn appended_bytes(&self) -> u64 {
+        self.appended_bytes.load(Relaxed)
+    }
+
+    /// Tells `bell` of all that is carried out from now on.
+    pub(crate) fn tell(&self, bell: Arc<Bell>) {
+        self.shared.bell.get_or_init(|| bell);
+    }
+
+    /// The item that is next, untouched.
+    pub(crate) fn peek(&self, aging: Option<Duration>, now: Moment) -> Option<Stored> {
+        let mut inner = self.inner();
+        let time = inner.clock.at(now);
+        plan::peek(&inner.state, aging, time)
     }
 
     async fn push_all(&self, items: &[NewItem], admission: Admission, now: Moment) -> Result<Vec<Pushed>> {
@@ -143,18 +176,10 @@ impl JournalQueueStorage {
                 plan::claim(&mut inner.state, claim, now, time).into_iter().unzip();
             (Record { is_ahead: true, time, entries }, claimed)
         };
-        let seqs: Vec<u64> = record.entries.iter().filter_map(claimed_seq).collect();
-        match self.append(record, Durability::Buffered).await {
-            Ok(()) => Ok(claimed),
-            Err(error) => {
-                // Nobody has them, and no claim is on disk: they were never handed out.
-                let mut inner = self.inner();
-                for seq in seqs {
-                    inner.state.apply(Entry::Return { seq, counts: false });
-                }
-                Err(error)
-            }
-        }
+        let mut unclaimed = Unclaimed { storage: self, seqs: record.entries.iter().filter_map(claimed_seq).collect() };
+        self.append(record, Durability::Buffered).await?;
+        unclaimed.seqs.clear();
+        Ok(claimed)
     }
 
     async fn settle_all(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Settled>> {
@@ -186,7 +211,7 @@ impl JournalQueueStorage {
             let time = inner.clock.at(now);
             let (mut entries, mut told) = (Vec::new(), Vec::with_capacity(ids.len()));
             for id in ids {
-                let seq = inner.state.get(id).filter(|slot| is_fit(slot.phase)).map(|slot| slot.seq);
+                let seq = inner.state.find(id, is_fit).map(|slot| slot.seq);
                 // Named twice, it is done once.
                 let is_new = seq.is_some_and(|seq| !entries.iter().any(|entry| seq_of(entry) == Some(seq)));
                 if let Some(seq) = seq.filter(|_| is_new) {
@@ -214,6 +239,31 @@ impl JournalQueueStorage {
     }
 }
 
+/// Items that were taken and that nobody has yet. Where the claim fails, or its caller is gone before it is answered, they
+/// were never handed out: they go back to their places.
+struct Unclaimed<'a> {
+    storage: &'a JournalQueueStorage,
+    seqs: Vec<u64>,
+}
+
+impl Drop for Unclaimed<'_> {
+    fn drop(&mut self) {
+        if self.seqs.is_empty() {
+            return;
+        }
+        let record = {
+            let mut inner = self.storage.inner();
+            let entries: Vec<_> = self.seqs.iter().map(|seq| Entry::Return { seq: *seq, counts: false }).collect();
+            for entry in &entries {
+                inner.state.apply(entry.clone());
+            }
+            inner.ahead(entries)
+        };
+        // Should it not be written, the process is at its end or the journal is: the lease ends with either.
+        let _ = self.storage.submit(&record, Durability::Buffered);
+    }
+}
+
 impl Shared {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // Each critical section leaves the state whole, so a panic elsewhere does not spoil it.
@@ -226,7 +276,13 @@ impl Owner for Shared {
         let seq = entry.seq.get();
         let mut inner = self.inner();
         match codec::decode(entry.payload, seq) {
-            Ok(record) => inner.land(seq, record),
+            Ok(record) => {
+                inner.land(seq, record);
+                drop(inner);
+                if let Some(bell) = self.bell.get() {
+                    bell.carried_out();
+                }
+            }
             Err(error) => {
                 let error = error.context(format!("record {seq} of the journal"));
                 inner.fault.get_or_insert(error);
@@ -488,7 +544,7 @@ impl QueueStorage for JournalQueueStorage {
             let mut inner = self.inner();
             let time = inner.clock.at(now);
             let state = &inner.state;
-            let after = after.and_then(|id| state.get(id)).map(|slot| slot.seq);
+            let after = after.and_then(|id| state.find(id, is_dead)).map(|slot| slot.seq);
             Ok(state.dead(after).filter_map(|slot| plan::stored(state, slot, time)).take(limit).collect())
         })
     }

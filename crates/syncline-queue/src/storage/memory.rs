@@ -51,6 +51,13 @@ impl MemoryQueueStorage {
         Self::default()
     }
 
+    /// The item that is next, untouched.
+    pub(crate) fn peek(&self, aging: Option<Duration>, now: Moment) -> Option<Stored> {
+        let mut shared = self.shared();
+        let time = shared.clock.at(now);
+        plan::peek(&shared.state, aging, time)
+    }
+
     fn shared(&self) -> MutexGuard<'_, Shared> {
         // Each critical section leaves the state whole, so a panic elsewhere does not spoil it.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
@@ -112,7 +119,7 @@ impl Shared {
 
     /// Takes the step that `entry` makes of the item of `id`, where it stands in one of the phases that `is_fit` names.
     fn step(&mut self, id: &str, is_fit: fn(Phase) -> bool, entry: impl FnOnce(u64) -> Entry<Body>) -> bool {
-        let Some(seq) = self.state.get(id).filter(|slot| is_fit(slot.phase)).map(|slot| slot.seq) else {
+        let Some(seq) = self.state.find(id, is_fit).map(|slot| slot.seq) else {
             return false;
         };
         self.state.apply(entry(seq)) != Applied::Moot
@@ -224,7 +231,7 @@ impl QueueStorage for MemoryQueueStorage {
             let mut shared = self.shared();
             let time = shared.clock.at(now);
             let state = &shared.state;
-            let after = after.and_then(|id| state.get(id)).map(|slot| slot.seq);
+            let after = after.and_then(|id| state.find(id, is_dead)).map(|slot| slot.seq);
             Ok(state.dead(after).filter_map(|slot| plan::stored(state, slot, time)).take(limit).collect())
         })
     }

@@ -9,3 +9,5 @@ mod time;
 
 pub use journal::JournalQueueStorage;
 pub use memory::MemoryQueueStorage;
+pub(crate) use plan::is_at_capacity;
+pub(crate) use time::QueueClock;

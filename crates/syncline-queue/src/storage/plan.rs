@@ -1,5 +1,7 @@
 //! What a call does to a queue, as steps: decided on the state, carried out by whoever keeps it.
 
+use std::{error::Error as _, fmt, time::Duration};
+
 use syncline_core::{
     Error, ErrorKind, Result, WallTime,
     port::{
@@ -74,8 +76,26 @@ pub(crate) fn give_back(state: &mut State<Body>, reserved: &Reserved, error: Err
     error
 }
 
+/// The cause that tells a queue without room from a disk without space.
+#[derive(Debug)]
+struct AtCapacity;
+
+impl fmt::Display for AtCapacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its items live")
+    }
+}
+
+impl std::error::Error for AtCapacity {}
+
 fn full(capacity: u64) -> Error {
-    Error::new(ErrorKind::Full, format!("the queue holds {capacity} items, its capacity"))
+    let message = format!("the queue holds {capacity} items, its capacity");
+    Error::new(ErrorKind::Full, message).with_source(AtCapacity)
+}
+
+/// Whether a push was refused for the capacity of the queue.
+pub(crate) fn is_at_capacity(error: &Error) -> bool {
+    error.source().is_some_and(|source| source.is::<AtCapacity>())
 }
 
 /// Hands out what is next, step by step: a step is applied before the next one is looked for.
@@ -98,6 +118,12 @@ pub(crate) fn claim(state: &mut State<Body>, claim: Claim, now: Moment, time: Mi
         }
     }
     claimed
+}
+
+/// What [`claim`] would hand out first.
+pub(crate) fn peek(state: &State<Body>, aging: Option<Duration>, time: Millis) -> Option<Stored> {
+    let aging = aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
+    stored(state, state.next(time, aging)?, time)
 }
 
 /// The steps that end a lease, and what its holder is told. Follow-up pushes are for the caller to reserve.
