@@ -251,3 +251,19 @@ async fn a_lane_is_put_right_when_another_one_comes_to_stand_before_its_head() {
     }
     assert_eq!(order, ["now", "after", "later"]);
 }
+
+/// What came back from the dead was handed out beside the one of its lane that was in hand.
+#[tokio::test]
+async fn who_is_redriven_to_the_head_of_a_lane_waits_for_the_one_in_hand() {
+    let place = Place::new();
+    let storage = place.open();
+    push(&storage, &[in_lane("a", "x"), in_lane("b", "x"), in_lane("c", "x")], at(0)).await;
+    let a = claim(&storage, 9, at(0)).await.remove(0);
+    settle(&storage, &a, reject("no"), at(0)).await;
+    let b = claim(&storage, 9, at(0)).await.remove(0);
+    assert_eq!(storage.redrive(&["a".to_owned()], at(0)).await.unwrap(), [true]);
+    assert_eq!(claimed_ids(&storage, 9, at(0)).await, [""; 0], "b is in hand");
+    assert_eq!(storage.get("b", at(0)).await.unwrap().unwrap().standing, Standing::Leased);
+    assert_eq!(settle(&storage, &b, done(), at(0)).await, Settled::Completed);
+    assert_eq!(claimed_ids(&storage, 9, at(0)).await, ["a"]);
+}
