@@ -24,6 +24,7 @@ mod health;
 mod item;
 mod metrics;
 pub mod prelude;
+mod queue;
 mod state;
 mod storage;
 
@@ -32,6 +33,7 @@ pub use error::{QueueError, QueueResult};
 pub use health::{HealthReport, Reason};
 pub use item::{DEFAULT_MAX_RETRIES, DeadLetter, Dedup, ItemStatus, SyncItem, priority_of};
 pub use metrics::{QueueMetrics, Ratio, Throughput};
+pub use queue::{PushReceipt, SyncQueue};
 pub use storage::{JournalQueueStorage, MemoryQueueStorage};
 pub use syncline_core::{
     Priority, WallTime,

@@ -8,6 +8,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use self::encryption::EncryptionService;
+pub(crate) use self::encryption::secret;
 
 /// Settings of a [`SyncQueue`](crate::SyncQueue). Plain data; what makes no sense is refused by [`validate`](Self::validate).
 ///

@@ -219,6 +219,19 @@ impl SyncItem {
         })
     }
 
+    /// What is known of an item whose content cannot be read.
+    pub(crate) fn unreadable(stored: &Stored) -> Self {
+        let claimed = &stored.item;
+        Self {
+            status: stored.standing.into(),
+            retry_count: claimed.attempt.into(),
+            max_retries: claimed.max_attempts.into(),
+            partition_key: claimed.partition.clone(),
+            error_message: claimed.errors.last().cloned(),
+            ..Self::with_id(claimed.id.clone(), Value::Null, claimed.priority)
+        }
+    }
+
     fn read(claimed: &Claimed) -> QueueResult<Self> {
         let kept = codec::decode(&claimed.body).map_err(|error| {
             QueueError::Corrupted(error.context(format!("the content of the item {:?}", claimed.id)))

@@ -352,3 +352,25 @@ fn a_slot_is_small() {
     // What every item takes beside its id, its body and its places in the tables.
     assert!(size_of::<Slot<u64>>() <= 72, "{}", size_of::<Slot<u64>>());
 }
+
+#[test]
+fn items_of_one_id_are_each_reached_by_what_the_call_is_about() {
+    let mut state = State::default();
+    let mut tokens = Vec::new();
+    for seq in 0..3 {
+        let push = Push { id: "twin".into(), ..plain(&state, 0) };
+        state.reserve(&push, push.body, false, 0).unwrap();
+        state.apply(Entry::Push(Box::new(push)));
+        state.apply(Entry::Claim { seq });
+        tokens.push(state.of_seq(seq).unwrap().token);
+    }
+    for (seq, token) in (0..).zip(&tokens) {
+        assert_eq!(state.hold("twin", Some(*token)), Hold::Held { seq });
+    }
+    state.apply(Entry::Bury { seq: 1, reason: DeadReason::Rejected, error: "x".into() });
+    assert_eq!(state.find("twin", |phase| phase == Phase::Dead).unwrap().seq, 1);
+    state.apply(Entry::Complete { seq: 2 });
+    assert_eq!((state.hold("twin", None), state.hold("twin", Some(tokens[2]))), (Hold::Held { seq: 0 }, Hold::Lost));
+    state.apply(Entry::Complete { seq: 0 });
+    assert_eq!(state.get("twin").unwrap().seq, 1, "the dead one is left");
+}

@@ -1,0 +1,170 @@
+//! What a queue remembers beside its storage: numbers, who took what here, what ended lately.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use syncline_core::{
+    Instant, WallTime,
+    port::{Claimed, Moment, QueueStats},
+};
+
+use crate::{ItemStatus, metrics::Tally, storage::QueueClock};
+
+/// Most items whose end is remembered.
+const ENDED_MAX: usize = 10_000;
+
+/// All of it, behind one lock.
+#[derive(Debug)]
+pub(super) struct Book {
+    pub(super) tally: Tally,
+    /// As the storage last said.
+    pub(super) stats: QueueStats,
+    clock: QueueClock,
+    held: HashMap<String, Held>,
+    ended: Ended,
+}
+
+/// An item that was handed out here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    token: u64,
+    /// The number of the attempt.
+    pub(super) attempt: u16,
+    /// A time that the storage has seen.
+    pub(super) eligible_at: WallTime,
+    since: Instant,
+    until: Instant,
+}
+
+impl Book {
+    pub(super) fn new(now: Instant, retention: Duration) -> Self {
+        Self {
+            tally: Tally::new(now),
+            stats: QueueStats::default(),
+            clock: QueueClock::default(),
+            held: HashMap::new(),
+            ended: Ended { retention, ..Ended::default() },
+        }
+    }
+
+    /// The moment, with a calendar that never goes back, so that no delay ends early.
+    pub(super) fn moment(&mut self, now: Moment) -> Moment {
+        Moment { wall: WallTime::from_millis(self.clock.at(now)), ..now }
+    }
+
+    /// Items were handed out under leases of `lease`.
+    pub(super) fn took(&mut self, claimed: &[Claimed], lease: Duration, now: Moment) {
+        let mut waited = Duration::ZERO;
+        for one in claimed {
+            let ms = now.wall.as_millis().saturating_sub(one.eligible_at.as_millis());
+            waited = waited.saturating_add(Duration::from_millis(ms));
+            let held = Held {
+                token: one.token,
+                attempt: one.attempt,
+                eligible_at: one.eligible_at,
+                since: now.steady,
+                until: now.steady + lease,
+            };
+            self.held.insert(one.id.clone(), held);
+        }
+        self.tally.popped(claimed.len() as u64, waited, now.steady);
+    }
+
+    /// What is held under this lease, or under any.
+    pub(super) fn held(&self, id: &str, token: Option<u64>) -> Option<Held> {
+        self.held.get(id).filter(|held| token.is_none_or(|token| token == held.token)).copied()
+    }
+
+    /// Nobody holds it any more; returns for how long somebody did.
+    pub(super) fn let_go(&mut self, id: &str, token: Option<u64>, now: Instant) -> Option<Duration> {
+        let held = self.held(id, token)?;
+        self.held.remove(id);
+        Some(now.saturating_since(held.since))
+    }
+
+    /// A lease goes on until `until`.
+    pub(super) fn extended(&mut self, id: &str, token: Option<u64>, until: Instant) {
+        if let Some(held) = self.held.get_mut(id).filter(|held| token.is_none_or(|token| token == held.token)) {
+            held.until = until;
+        }
+    }
+
+    /// Forgets leases that are over.
+    pub(super) fn forget_leases(&mut self, now: Instant) {
+        self.held.retain(|_, held| held.until > now);
+    }
+
+    /// An item ended as `status` says.
+    pub(super) fn ended(&mut self, id: &str, status: ItemStatus, now: Instant) {
+        self.ended.note(id, status, now);
+    }
+
+    /// How an item ended, if that is remembered.
+    pub(super) fn how_ended(&mut self, id: &str, now: Instant) -> Option<ItemStatus> {
+        self.ended.forget(now);
+        self.ended.of.get(id).map(|(status, _)| *status)
+    }
+}
+
+/// Ends of items, oldest first; bounded by number and by age.
+#[derive(Debug, Default)]
+struct Ended {
+    retention: Duration,
+    order: VecDeque<(Instant, String)>,
+    of: HashMap<String, (ItemStatus, Instant)>,
+}
+
+impl Ended {
+    fn note(&mut self, id: &str, status: ItemStatus, now: Instant) {
+        self.forget(now);
+        if self.retention.is_zero() {
+            return;
+        }
+        if self.order.len() >= ENDED_MAX {
+            self.forget_first();
+        }
+        self.order.push_back((now, id.to_owned()));
+        self.of.insert(id.to_owned(), (status, now));
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.order.front().is_some_and(|(at, _)| *at + self.retention <= now) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        let Some((at, id)) = self.order.pop_front() else { return };
+        // The id may have ended again since.
+        if self.of.get(&id).is_some_and(|(_, noted)| *noted == at) {
+            self.of.remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Instant {
+        Instant::from_origin(Duration::from_secs(secs))
+    }
+
+    #[test]
+    fn ends_are_remembered_for_their_time_and_up_to_their_number() {
+        let mut ended = Ended { retention: Duration::from_secs(10), ..Ended::default() };
+        ended.note("a", ItemStatus::Completed, at(0));
+        ended.note("b", ItemStatus::Cancelled, at(1));
+        ended.note("a", ItemStatus::Cancelled, at(5));
+        ended.forget(at(10));
+        assert_eq!(ended.of["a"].0, ItemStatus::Cancelled, "its second end is younger");
+        ended.forget(at(15));
+        assert!(ended.of.is_empty() && ended.order.is_empty());
+        for number in 0..ENDED_MAX + 5 {
+            ended.note(&number.to_string(), ItemStatus::Completed, at(20));
+        }
+        assert_eq!((ended.of.len(), ended.of.contains_key("4"), ended.of.contains_key("5")), (ENDED_MAX, false, true));
+    }
+}

@@ -1,0 +1,120 @@
+//! Dead letters.
+
+use syncline_core::port::{DeadReason, Stored};
+
+use super::{Inner, SyncQueue, bell::UnderWay, gate::Errand};
+use crate::{DeadLetter, QueueError, QueueResult, SyncItem};
+
+impl SyncQueue {
+    /// Dead letters, oldest first, after the one of id `after`, which is one itself. One whose content cannot be read has an
+    /// empty payload; its errors say so.
+    ///
+    /// # Errors
+    ///
+    /// What the storage says.
+    pub async fn dead_letters(&self, after: Option<&str>, limit: usize) -> QueueResult<Vec<DeadLetter>> {
+        let inner = &*self.inner;
+        let stored = inner.watched(inner.storage().dead(after, limit, inner.now())).await?;
+        Ok(stored.iter().map(letter).collect())
+    }
+
+    /// Lets these dead letters be tried again, with all their attempts. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Locked`](QueueError::Locked), [`ShuttingDown`](QueueError::ShuttingDown), or the storage's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way, it may happen all the same.
+    pub async fn redrive(&self, ids: &[String]) -> QueueResult<usize> {
+        let inner = &*self.inner;
+        let _pass = inner.gate.enter(Errand::Work)?;
+        inner.check_unlocked()?;
+        let under_way = UnderWay::new(&inner.bell);
+        let told = inner.watched(inner.storage().redrive(ids, inner.now())).await;
+        under_way.done();
+        let count = count(&told?);
+        inner.book().tally.redriven(count as u64);
+        inner.bell.ring(count);
+        Ok(count)
+    }
+
+    /// Lets all dead letters be tried again, in steps of [`batch_size`](crate::QueueConfig::batch_size). Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`redrive`](Self::redrive); the steps before were done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way, some are redriven.
+    pub async fn redrive_all(&self) -> QueueResult<usize> {
+        let mut sum = 0;
+        loop {
+            let ids = self.inner.first_dead().await?;
+            let count = self.redrive(&ids).await?;
+            sum += count;
+            if count == 0 {
+                return Ok(sum);
+            }
+        }
+    }
+
+    /// Throws these dead letters away. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`ShuttingDown`](QueueError::ShuttingDown) once the queue is closed; or the storage's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way, it may happen all the same.
+    pub async fn purge(&self, ids: &[String]) -> QueueResult<usize> {
+        let inner = &*self.inner;
+        let _pass = inner.gate.enter(Errand::Settle)?;
+        let told = inner.watched(inner.storage().purge(ids, inner.now())).await?;
+        Ok(count(&told))
+    }
+
+    /// Throws all dead letters away, in steps of [`batch_size`](crate::QueueConfig::batch_size). Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`purge`](Self::purge); the steps before were done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way, some are gone.
+    pub async fn purge_all(&self) -> QueueResult<usize> {
+        let mut sum = 0;
+        loop {
+            let ids = self.inner.first_dead().await?;
+            let count = self.purge(&ids).await?;
+            sum += count;
+            if count == 0 {
+                return Ok(sum);
+            }
+        }
+    }
+}
+
+impl Inner {
+    async fn first_dead(&self) -> QueueResult<Vec<String>> {
+        let stored = self.watched(self.storage().dead(None, self.config.batch_size, self.now())).await?;
+        Ok(stored.into_iter().map(|stored| stored.item.id).collect())
+    }
+}
+
+fn count(told: &[bool]) -> usize {
+    told.iter().filter(|told| **told).count()
+}
+
+fn letter(stored: &Stored) -> DeadLetter {
+    let item = SyncItem::from_stored(stored).unwrap_or_else(|_: QueueError| SyncItem::unreadable(stored));
+    DeadLetter {
+        item,
+        reason: stored.dead.unwrap_or(DeadReason::Rejected),
+        errors: stored.item.errors.clone(),
+    }
+}

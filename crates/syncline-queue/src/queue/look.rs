@@ -1,0 +1,119 @@
+//! Looking without taking.
+
+use syncline_core::port::QueueStats;
+
+use super::{Inner, Store, SyncQueue, at_once};
+use crate::{ItemStatus, QueueError, QueueResult, SyncItem};
+
+impl SyncQueue {
+    /// The item of `id` as it stands; the newest where ids repeat. `None` also for one that was completed or cancelled.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupted`](QueueError::Corrupted) when its content cannot be read; or the storage's.
+    pub async fn get(&self, id: &str) -> QueueResult<Option<SyncItem>> {
+        let inner = &*self.inner;
+        let stored = inner.watched(inner.storage().get(id, inner.now())).await?;
+        stored.as_ref().map(SyncItem::from_stored).transpose()
+    }
+
+    /// Where the item of `id` stands. It is remembered for [`retention_period`](crate::QueueConfig::retention_period) of items
+    /// that were completed or cancelled here.
+    ///
+    /// # Errors
+    ///
+    /// What the storage says.
+    pub async fn status(&self, id: &str) -> QueueResult<Option<ItemStatus>> {
+        let inner = &*self.inner;
+        let stored = inner.watched(inner.storage().get(id, inner.now())).await?;
+        let now = inner.clock.now();
+        Ok(stored.map_or_else(|| inner.book().how_ended(id, now), |stored| Some(stored.standing.into())))
+    }
+
+    /// The item that would be popped next, untouched; `None` when nothing is ready. Another worker may take it meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupted`](QueueError::Corrupted) when its content cannot be read; [`InvalidState`](QueueError::InvalidState) on a
+    /// storage that was given, which can only be asked by taking.
+    pub fn peek(&self) -> QueueResult<Option<SyncItem>> {
+        let inner = &*self.inner;
+        let (now, aging) = (inner.now(), inner.config.aging);
+        let stored = match &inner.store {
+            Store::Memory(storage) => storage.peek(aging, now),
+            Store::Journal { storage, .. } => storage.peek(aging, now),
+            Store::Given(_) => {
+                return Err(QueueError::InvalidState("this storage cannot be looked at without taking".into()));
+            }
+        };
+        stored.as_ref().map(SyncItem::from_stored).transpose()
+    }
+
+    /// Whether nothing waits for a worker. Items in hand do not count: see [`in_flight`](Self::in_flight).
+    pub fn is_empty(&self) -> bool {
+        self.size() == 0
+    }
+
+    /// Items that wait for a worker: ready or scheduled.
+    pub fn size(&self) -> usize {
+        narrow(sum(&self.inner.stats_now().waiting))
+    }
+
+    /// Items in workers' hands.
+    pub fn in_flight(&self) -> usize {
+        narrow(sum(&self.inner.stats_now().leased))
+    }
+
+    /// Whether nothing waits and nothing is in hand.
+    pub fn is_idle(&self) -> bool {
+        self.inner.live_now() == 0
+    }
+
+    /// Asks the storage for its numbers. Storages of this crate are always up to date; one that was given is asked here.
+    ///
+    /// # Errors
+    ///
+    /// What the storage says.
+    pub async fn refresh(&self) -> QueueResult<()> {
+        let inner = &*self.inner;
+        let stats = inner.watched(inner.storage().stats(inner.now())).await?;
+        inner.book().stats = stats;
+        Ok(())
+    }
+
+    /// The partition of a key, from 0 to below [`partition_count`](crate::QueueConfig::partition_count): the same for ever, as
+    /// long as the count is. By FNV-1a (Fowler, Noll and Vo), mixed as MurmurHash3 (Appleby) mixes at its end.
+    pub fn partition_of(&self, key: &str) -> usize {
+        let hash = key
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let half = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let mixed = (half ^ (half >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        narrow((mixed ^ (mixed >> 33)) % self.inner.config.partition_count as u64)
+    }
+}
+
+impl Inner {
+    /// The storage's numbers, or, of one that does not answer at once, those it gave last.
+    pub(super) fn stats_now(&self) -> QueueStats {
+        if self.store.is_own()
+            && let Some(Ok(stats)) = at_once(self.storage().stats(self.now()))
+        {
+            return stats;
+        }
+        self.book().stats
+    }
+
+    pub(super) fn live_now(&self) -> u64 {
+        let stats = self.stats_now();
+        sum(&stats.waiting) + sum(&stats.leased)
+    }
+}
+
+fn sum(levels: &[u64]) -> u64 {
+    levels.iter().sum()
+}
+
+fn narrow(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,221 @@
+//! The queue as its users hold it.
+
+mod bell;
+mod book;
+mod dead;
+mod gate;
+mod look;
+mod observe;
+mod open;
+mod pop;
+mod push;
+mod receipt;
+mod settle;
+mod shutdown;
+mod upkeep;
+
+use std::{
+    fmt,
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use syncline_core::{
+    Error, ErrorKind, Instant, Result,
+    port::{Clock, Moment, QueueStorage},
+};
+use syncline_journal::Journal;
+use syncline_resilience::{Backoff, CircuitBreaker, retry::Jitter};
+use tokio::sync::Notify;
+
+pub(crate) use self::bell::Bell;
+pub use self::receipt::PushReceipt;
+use self::{book::Book, gate::Gate, upkeep::Upkeep};
+use crate::{JournalQueueStorage, MemoryQueueStorage, QueueConfig, QueueError, QueueResult};
+
+/// Failures of the storage in a row after which pushes are refused.
+const BREAKER_FAILURES: u32 = 10;
+/// For how long they are refused.
+const BREAKER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The part of each retry delay that is left to chance.
+const JITTER: f64 = 0.3;
+
+/// A durable priority queue. Clones are the same queue.
+///
+/// An item that was pushed is handed out by level, then in order, to one worker at a time, under a lease; the worker says how
+/// it went. One that failed is tried again after a delay, up to its attempts; then it is a dead letter. A worker that says
+/// nothing loses the item when its lease ends.
+///
+/// Every call may be made on any executor, or under none.
+///
+/// # Examples
+///
+/// ```
+/// use serde_json::json;
+/// use syncline_queue::{Priority, QueueResult, SyncItem, SyncQueue};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let queue = SyncQueue::new();
+/// queue.push(SyncItem::new(json!({"task": "clean"}), Priority::Low)).await?;
+/// queue.push(SyncItem::new(json!({"task": "pay"}), Priority::High)).await?;
+///
+/// while let Some(item) = queue.pop().await? {
+///     println!("{}", item.payload["task"]);
+///     queue.mark_completed(&item.id).await?;
+/// }
+/// assert_eq!(queue.metrics().total_completed, 2);
+/// # QueueResult::Ok(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct SyncQueue {
+    inner: Arc<Inner>,
+}
+
+/// What all clones share.
+struct Inner {
+    store: Store,
+    config: QueueConfig,
+    clock: Arc<dyn Clock>,
+    breaker: CircuitBreaker<Arc<dyn Clock>>,
+    backoff: Backoff,
+    gate: Gate,
+    is_locked: AtomicBool,
+    /// For those who wait for items.
+    bell: Arc<Bell>,
+    /// For those who wait for room.
+    room: Notify,
+    upkeep: Upkeep,
+    book: Mutex<Book>,
+}
+
+/// Where the items are.
+enum Store {
+    Memory(Box<MemoryQueueStorage>),
+    /// The journal is this queue's own.
+    Journal {
+        storage: JournalQueueStorage,
+        journal: Journal,
+    },
+    Given(Arc<dyn QueueStorage>),
+}
+
+impl Store {
+    fn port(&self) -> &dyn QueueStorage {
+        match self {
+            Self::Memory(storage) => &**storage,
+            Self::Journal { storage, .. } => storage,
+            Self::Given(storage) => &**storage,
+        }
+    }
+
+    /// Whether it answers at once what it is asked, and tells the bell of all that it carries out.
+    fn is_own(&self) -> bool {
+        !matches!(self, Self::Given(_))
+    }
+}
+
+impl SyncQueue {
+    fn of(store: Store, config: QueueConfig, clock: Arc<dyn Clock>) -> Self {
+        let now = clock.now();
+        let bell = Arc::new(Bell::default());
+        if let Store::Journal { storage, .. } = &store {
+            storage.tell(Arc::clone(&bell));
+        }
+        let breaker = CircuitBreaker::with_clock(Arc::clone(&clock))
+            .with_failure_threshold(BREAKER_FAILURES)
+            .with_timeout(BREAKER_TIMEOUT)
+            .with_name("queue storage");
+        let backoff =
+            Backoff::exponential(config.base_retry_delay, config.max_retry_delay).with_jitter(Jitter::Factor(JITTER));
+        let inner = Inner {
+            store,
+            breaker,
+            backoff,
+            gate: Gate::default(),
+            is_locked: AtomicBool::new(false),
+            bell,
+            room: Notify::new(),
+            upkeep: Upkeep::new(&config, now),
+            book: Mutex::new(Book::new(now, config.retention_period)),
+            config,
+            clock,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The settings that it was made with, without the key.
+    pub fn config(&self) -> &QueueConfig {
+        &self.inner.config
+    }
+}
+
+impl Inner {
+    fn storage(&self) -> &dyn QueueStorage {
+        self.store.port()
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        // Each critical section leaves the book whole, so a panic elsewhere does not spoil it.
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Moment {
+        let now = Moment { wall: self.clock.wall(), steady: self.clock.now() };
+        self.book().moment(now)
+    }
+
+    fn check_unlocked(&self) -> QueueResult<()> {
+        if self.is_locked.load(SeqCst) { Err(QueueError::Locked) } else { Ok(()) }
+    }
+
+    /// Waits for the storage and tells the breaker how it fares.
+    async fn watched<T>(&self, call: impl Future<Output = Result<T>>) -> QueueResult<T> {
+        let answer = call.await;
+        match &answer {
+            Ok(_) => self.breaker.record_success(),
+            Err(error) if is_failing(error) => self.breaker.record_failure(),
+            Err(_) => {}
+        }
+        answer.map_err(QueueError::of_storage)
+    }
+
+    /// Runs until `deadline`; `None` when that came first.
+    async fn before<T>(&self, deadline: Instant, wait: impl Future<Output = T>) -> Option<T> {
+        let sleep = self.clock.sleep_until(deadline);
+        tokio::select! {
+            biased;
+            answer = wait => Some(answer),
+            () = sleep => None,
+        }
+    }
+}
+
+/// Whether a storage that says so is failing, rather than refusing.
+fn is_failing(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Unavailable | ErrorKind::Unknown | ErrorKind::Poisoned | ErrorKind::Corrupt | ErrorKind::Denied
+    )
+}
+
+/// The answer of a future that has one at once.
+fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}
+
+impl fmt::Debug for SyncQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SyncQueue")
+            .field("storage", &self.inner.storage())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+//! Popping.
+
+use std::{pin::pin, time::Duration};
+
+use syncline_core::{
+    Instant,
+    port::{Claim, Claimed, Lease, QueueOutcome, Settlement},
+};
+
+use super::{Inner, SyncQueue, bell::UnderWay, gate::Errand};
+use crate::{QueueError, QueueResult, SyncItem, metrics::Settle};
+
+/// Shortest sleep of a waiter. A storage may say that something is due and find, a moment later, that it is not.
+const SLEEP_MIN: Duration = Duration::from_millis(1);
+/// How often a waiter looks again where a call was dropped half-way on a storage that tells nobody what it carries out.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl SyncQueue {
+    /// Takes the next item, under a lease; `None` when nothing is ready.
+    ///
+    /// # Errors
+    ///
+    /// [`Locked`](QueueError::Locked), [`ShuttingDown`](QueueError::ShuttingDown), or the storage's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way it may have taken an item that nobody has; on a journal or in memory it is given back at once, and
+    /// elsewhere when the lease ends.
+    pub async fn pop(&self) -> QueueResult<Option<SyncItem>> {
+        Ok(self.pop_batch(1).await?.into_iter().next())
+    }
+
+    /// Takes up to `most` items; empty when nothing is ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`pop`](Self::pop).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`pop`](Self::pop).
+    pub async fn pop_batch(&self, most: usize) -> QueueResult<Vec<SyncItem>> {
+        let _pass = self.inner.gate.enter(Errand::Work)?;
+        self.inner.check_unlocked()?;
+        self.inner.take(most).await
+    }
+
+    /// Takes up to [`batch_size`](crate::QueueConfig::batch_size) items.
+    ///
+    /// # Errors
+    ///
+    /// As [`pop`](Self::pop).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`pop`](Self::pop).
+    pub async fn pop_many(&self) -> QueueResult<Vec<SyncItem>> {
+        self.pop_batch(self.inner.config.batch_size).await
+    }
+
+    /// Takes the next item, waiting until there is one. It sleeps until it is woken or something is due; a lock is waited out.
+    ///
+    /// # Errors
+    ///
+    /// [`ShuttingDown`](QueueError::ShuttingDown), or the storage's.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`pop`](Self::pop); while it waits nothing was taken.
+    pub async fn pop_wait(&self) -> QueueResult<SyncItem> {
+        let inner = &*self.inner;
+        loop {
+            let mut woken = pin!(inner.bell.listen());
+            woken.as_mut().enable();
+            let seen = inner.bell.changes();
+            let alarm = match self.pop().await {
+                Ok(Some(item)) => return Ok(item),
+                Ok(None) => inner.next_look().await?,
+                Err(QueueError::Locked) => None,
+                Err(error) => return Err(error),
+            };
+            if !inner.bell.arm(seen, alarm) {
+                continue;
+            }
+            match alarm {
+                Some(at) => {
+                    inner.before(at, woken).await;
+                }
+                None => woken.await,
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// When a waiter that found nothing has to look again by itself.
+    async fn next_look(&self) -> QueueResult<Option<Instant>> {
+        let now = self.now();
+        let due = self.watched(self.storage().next_due(now)).await?;
+        let again = (self.bell.was_abandoned() && !self.store.is_own()).then_some(LOOK_AGAIN);
+        let left = due.into_iter().chain(again).min();
+        Ok(left.map(|left| now.steady + left.max(SLEEP_MIN)))
+    }
+
+    async fn take(&self, most: usize) -> QueueResult<Vec<SyncItem>> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        if self.upkeep.is_due(self.clock.now()) {
+            self.keep_up().await?;
+        }
+        let items = self.claim(most).await?;
+        if !items.is_empty() {
+            return Ok(items);
+        }
+        let now = self.now();
+        let due = self.watched(self.storage().next_due(now)).await?;
+        if due != Some(Duration::ZERO) || self.keep_up().await? == 0 {
+            return Ok(items);
+        }
+        self.claim(most).await
+    }
+
+    async fn claim(&self, most: usize) -> QueueResult<Vec<SyncItem>> {
+        loop {
+            let now = self.now();
+            let claim = Claim { most, lease: self.config.lease_duration, aging: self.config.aging };
+            let under_way = UnderWay::new(&self.bell);
+            let claimed = self.watched(self.storage().claim(claim, now)).await;
+            under_way.done();
+            let claimed = claimed?;
+            if claimed.is_empty() {
+                return Ok(Vec::new());
+            }
+            self.bell.due(now.steady + claim.lease);
+            self.book().took(&claimed, claim.lease, now);
+            let (items, broken): (Vec<_>, Vec<_>) = claimed.iter().map(|one| self.read(one)).partition(Result::is_ok);
+            let broken: Vec<_> = broken.into_iter().filter_map(Result::err).collect();
+            if !broken.is_empty() {
+                self.bury(broken).await?;
+            }
+            if !items.is_empty() {
+                return Ok(items.into_iter().filter_map(Result::ok).collect());
+            }
+        }
+    }
+
+    /// The item, or what buries it: content that cannot be read must not block what is behind it.
+    fn read(&self, claimed: &Claimed) -> Result<SyncItem, Settlement> {
+        SyncItem::from_claimed(claimed).map_err(|error| {
+            let lease = Lease { id: claimed.id.clone(), token: Some(claimed.token) };
+            let error = match error {
+                QueueError::Corrupted(source) => source.to_string(),
+                other => other.to_string(),
+            };
+            tracing::error!(target: crate::TRACING_TARGET, id = claimed.id, error, "an item cannot be read and is dead");
+            Settlement { lease, outcome: QueueOutcome::Reject { error } }
+        })
+    }
+
+    async fn bury(&self, broken: Vec<Settlement>) -> QueueResult<()> {
+        self.watched(self.storage().settle(&broken, self.now())).await?;
+        let now = self.clock.now();
+        let mut book = self.book();
+        for Settlement { lease, .. } in &broken {
+            book.let_go(&lease.id, lease.token, now);
+            book.tally.settled(Settle::Failed, now);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! Pushing.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use syncline_core::{
+    Error,
+    port::{Admission, NewItem, Pushed},
+};
+
+use super::{Inner, PushReceipt, SyncQueue, bell::UnderWay, gate::Errand, is_failing};
+use crate::{QueueError, QueueResult, SyncItem, storage::is_at_capacity};
+
+impl SyncQueue {
+    /// Keeps an item. After `Ok` it survives whatever the storage survives: on a journal the end of the process and loss of
+    /// power.
+    ///
+    /// # Errors
+    ///
+    /// [`CapacityExceeded`](QueueError::CapacityExceeded), [`DuplicateItem`](QueueError::DuplicateItem),
+    /// [`InvalidItem`](QueueError::InvalidItem), [`ItemTooLarge`](QueueError::ItemTooLarge),
+    /// [`Locked`](QueueError::Locked), [`ShuttingDown`](QueueError::ShuttingDown),
+    /// [`CircuitBreakerOpen`](QueueError::CircuitBreakerOpen), or the storage's. Nothing was pushed then, unless the
+    /// [kind](QueueError::kind) is `Unknown` or `Poisoned`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way, the item may be pushed all the same; pushing it again under the same id does not do it twice.
+    pub async fn push(&self, item: SyncItem) -> QueueResult<()> {
+        self.inner.push_one(&item).await
+    }
+
+    /// Keeps items in order: all that are new, or none where they do not all fit. Returns the ids of those that were kept;
+    /// duplicates are skipped, and the first of two in one batch wins.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push), but for duplicates.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`push`](Self::push): all of them, or none.
+    pub async fn push_batch(&self, items: Vec<SyncItem>) -> QueueResult<Vec<String>> {
+        let _pass = self.inner.gate.enter(Errand::Work)?;
+        let new = self.inner.encode(&items)?;
+        let told = self.inner.push_all(&new).await?;
+        let added = items.into_iter().zip(told).filter(|(_, told)| *told == Pushed::Inserted);
+        Ok(added.map(|(item, _)| item.id).collect())
+    }
+
+    /// [`push`](Self::push), waiting up to `patience` while the queue is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push); [`CapacityExceeded`](QueueError::CapacityExceeded) when there was no room in all that time.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`push`](Self::push); while it waits for room, nothing was pushed.
+    pub async fn push_wait(&self, item: SyncItem, patience: Duration) -> QueueResult<()> {
+        let inner = &*self.inner;
+        let deadline = inner.clock.now() + patience;
+        loop {
+            let mut room = pin!(inner.room.notified());
+            room.as_mut().enable();
+            match inner.push_one(&item).await {
+                Err(full @ QueueError::CapacityExceeded(_)) => {
+                    inner.before(deadline, room).await.ok_or(full)?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Begins to push an item and does not wait: the receipt says how it went. Many pushes under way share one sync.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped receipt does not undo the push, which may then happen or not.
+    pub fn push_nowait(&self, item: SyncItem) -> PushReceipt {
+        let inner = Arc::clone(&self.inner);
+        let id = item.id.clone();
+        PushReceipt::begin(id, async move { inner.push_one(&item).await })
+    }
+}
+
+impl Inner {
+    async fn push_one(&self, item: &SyncItem) -> QueueResult<()> {
+        let _pass = self.gate.enter(Errand::Work)?;
+        let new = item.to_new(self.config.enable_partitioning)?;
+        let told = self.push_all(std::slice::from_ref(&new)).await?;
+        match told.into_iter().next() {
+            Some(Pushed::Duplicate { id }) => Err(QueueError::DuplicateItem(id)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn encode(&self, items: &[SyncItem]) -> QueueResult<Vec<NewItem>> {
+        items.iter().map(|item| item.to_new(self.config.enable_partitioning)).collect()
+    }
+
+    async fn push_all(&self, items: &[NewItem]) -> QueueResult<Vec<Pushed>> {
+        self.check_unlocked()?;
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
+        let permit = self
+            .breaker
+            .try_acquire()
+            .map_err(|rejected| QueueError::CircuitBreakerOpen { retry_after: rejected.retry_after })?;
+        let admission = Admission {
+            capacity: self.config.max_capacity as u64,
+            unique_ids: self.config.enable_deduplication,
+        };
+        let under_way = UnderWay::new(&self.bell);
+        let answer = self.storage().push(items, admission, self.now()).await;
+        under_way.done();
+        match &answer {
+            Ok(_) => permit.success(),
+            Err(error) if is_failing(error) => permit.failure(),
+            Err(_) => permit.ignore(),
+        }
+        match answer {
+            Ok(told) => {
+                self.note_pushed(items, &told);
+                Ok(told)
+            }
+            Err(error) => Err(self.refused(error, items.len()).await),
+        }
+    }
+
+    fn note_pushed(&self, items: &[NewItem], told: &[Pushed]) {
+        let added = told.iter().filter(|told| **told == Pushed::Inserted).count();
+        let live = self.live_now();
+        {
+            let mut book = self.book();
+            book.tally.pushed(added as u64, (told.len() - added) as u64, self.clock.now());
+            book.tally.saw(live);
+        }
+        self.announce(items);
+    }
+
+    /// Wakes who waits for what was pushed.
+    pub(super) fn announce(&self, items: &[NewItem]) {
+        let now = self.now();
+        let mut ready = 0;
+        for item in items {
+            match item.due.filter(|due| *due > now.wall) {
+                Some(due) => {
+                    let left = Duration::from_millis(due.as_millis().saturating_sub(now.wall.as_millis()));
+                    self.bell.due(now.steady + left);
+                }
+                None => ready += 1,
+            }
+            if let Some(at) = item.expires_at {
+                let left = Duration::from_millis(at.as_millis().saturating_sub(now.wall.as_millis()));
+                self.bell.due(now.steady + left);
+            }
+        }
+        self.bell.ring(ready);
+    }
+
+    /// What a push was refused for: room of the queue, or space of its storage.
+    async fn refused(&self, error: Error, items: usize) -> QueueError {
+        let told = QueueError::of_storage(error);
+        let QueueError::StorageFull(error) = told else { return told };
+        let capacity = self.config.max_capacity;
+        if is_at_capacity(&error) {
+            return QueueError::CapacityExceeded(capacity);
+        }
+        let stats = self.storage().stats(self.now()).await.unwrap_or_default();
+        let live: u64 = stats.waiting.iter().chain(&stats.leased).sum();
+        if live.saturating_add(items as u64) > capacity as u64 {
+            return QueueError::CapacityExceeded(capacity);
+        }
+        QueueError::StorageFull(error)
+    }
+}

@@ -1,0 +1,304 @@
+//! Saying how it went.
+
+use std::time::Duration;
+
+use syncline_core::{
+    WallTime,
+    port::{Lease, NewItem, QueueOutcome, Random as _, Settled, Settlement},
+    rt::SystemRandom,
+};
+
+use super::{Inner, SyncQueue, bell::UnderWay, gate::Errand};
+use crate::{ItemStatus, QueueError, QueueResult, SyncItem, metrics::Settle};
+
+/// What an item is said to have failed with where nobody said.
+const NO_REASON: &str = "no reason was given";
+
+/// Outcomes come in two forms. The plain one settles whichever lease on the item is live: enough where one worker has an item
+/// and settles it in time. The `_lease` form, with the [`lease_token`](SyncItem::lease_token) of the item that was popped,
+/// changes nothing once another worker has it.
+///
+/// All of them are taken until the queue is closed, while it is locked and shutting down too.
+impl SyncQueue {
+    /// The item is done.
+    ///
+    /// # Errors
+    ///
+    /// [`ItemNotFound`](QueueError::ItemNotFound), also for one that was completed before;
+    /// [`InvalidState`](QueueError::InvalidState) when nobody has it; [`ShuttingDown`](QueueError::ShuttingDown) once the
+    /// queue is closed; or the storage's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way, it may happen all the same.
+    pub async fn mark_completed(&self, id: &str) -> QueueResult<()> {
+        self.inner.complete(id, None, Vec::new()).await
+    }
+
+    /// [`mark_completed`](Self::mark_completed) under this lease.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseLost`](QueueError::LeaseLost) once the lease has ended; otherwise as [`mark_completed`](Self::mark_completed).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn mark_completed_lease(&self, id: &str, token: u64) -> QueueResult<()> {
+        self.inner.complete(id, Some(token), Vec::new()).await
+    }
+
+    /// The item is done, and these follow it: both, or neither. What follows is taken though the queue be full; one whose id
+    /// is there already is skipped.
+    ///
+    /// # Errors
+    ///
+    /// As [`mark_completed`](Self::mark_completed), and as [`push`](Self::push) for items that no queue accepts.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn complete_and_push(&self, id: &str, items: Vec<SyncItem>) -> QueueResult<()> {
+        let push = self.inner.encode(&items)?;
+        self.inner.complete(id, None, push).await
+    }
+
+    /// [`complete_and_push`](Self::complete_and_push) under this lease.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseLost`](QueueError::LeaseLost) once the lease has ended; otherwise as
+    /// [`complete_and_push`](Self::complete_and_push).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn complete_and_push_lease(&self, id: &str, token: u64, items: Vec<SyncItem>) -> QueueResult<()> {
+        let push = self.inner.encode(&items)?;
+        self.inner.complete(id, Some(token), push).await
+    }
+
+    /// The attempt failed. Returns whether there will be another one, after its delay; otherwise the item is a dead letter.
+    ///
+    /// # Errors
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn mark_failed(&self, id: &str, error: Option<String>) -> QueueResult<bool> {
+        self.inner.fail(id, None, error).await
+    }
+
+    /// [`mark_failed`](Self::mark_failed) under this lease.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseLost`](QueueError::LeaseLost) once the lease has ended; otherwise as [`mark_failed`](Self::mark_failed).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn mark_failed_lease(&self, id: &str, token: u64, error: Option<String>) -> QueueResult<bool> {
+        self.inner.fail(id, Some(token), error).await
+    }
+
+    /// No attempt can succeed: the item is a dead letter at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn reject(&self, id: &str, error: impl Into<String>) -> QueueResult<()> {
+        let outcome = QueueOutcome::Reject { error: error.into() };
+        self.inner.settle(id, None, outcome).await.map(drop)
+    }
+
+    /// Gives the item back to its place, untouched: the attempt does not count.
+    ///
+    /// # Errors
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn requeue(&self, id: &str) -> QueueResult<()> {
+        self.inner.settle(id, None, QueueOutcome::Release).await.map(drop)
+    }
+
+    /// [`requeue`](Self::requeue) under this lease.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseLost`](QueueError::LeaseLost) once the lease has ended; otherwise as [`requeue`](Self::requeue).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn requeue_lease(&self, id: &str, token: u64) -> QueueResult<()> {
+        self.inner.settle(id, Some(token), QueueOutcome::Release).await.map(drop)
+    }
+
+    /// The worker needs longer: the lease ends `lease` from now.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseLost`](QueueError::LeaseLost) when nobody has the item; [`ShuttingDown`](QueueError::ShuttingDown) once the
+    /// queue is closed; or the storage's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way, it may happen all the same.
+    pub async fn extend(&self, id: &str, lease: Duration) -> QueueResult<()> {
+        self.inner.extend(id, None, lease).await
+    }
+
+    /// [`extend`](Self::extend) under this lease.
+    ///
+    /// # Errors
+    ///
+    /// As [`extend`](Self::extend).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`extend`](Self::extend).
+    pub async fn extend_lease(&self, id: &str, token: u64, lease: Duration) -> QueueResult<()> {
+        self.inner.extend(id, Some(token), lease).await
+    }
+
+    /// Withdraws an item that is not dead, whoever has it. A worker that has it loses its lease.
+    ///
+    /// # Errors
+    ///
+    /// [`ItemNotFound`](QueueError::ItemNotFound) where there is none, or a dead one;
+    /// [`ShuttingDown`](QueueError::ShuttingDown) once the queue is closed; or the storage's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half-way, it may happen all the same.
+    pub async fn cancel(&self, id: &str) -> QueueResult<()> {
+        let inner = &*self.inner;
+        let _pass = inner.gate.enter(Errand::Settle)?;
+        let under_way = UnderWay::new(&inner.bell);
+        let told = inner.watched(inner.storage().cancel(&[id.to_owned()], inner.now())).await;
+        under_way.done();
+        if told?.first() != Some(&true) {
+            return Err(QueueError::ItemNotFound(id.to_owned()));
+        }
+        let now = inner.clock.now();
+        {
+            let mut book = inner.book();
+            book.let_go(id, None, now);
+            book.tally.cancelled(1);
+            book.ended(id, ItemStatus::Cancelled, now);
+        }
+        inner.free(1);
+        // What was behind it in its partition is next.
+        inner.bell.ring(1);
+        Ok(())
+    }
+}
+
+impl Inner {
+    async fn complete(&self, id: &str, token: Option<u64>, push: Vec<NewItem>) -> QueueResult<()> {
+        let follow = push.clone();
+        self.settle(id, token, QueueOutcome::Complete { push }).await?;
+        if !follow.is_empty() {
+            let live = self.live_now();
+            let mut book = self.book();
+            book.tally.pushed(follow.len() as u64, 0, self.clock.now());
+            book.tally.saw(live);
+            drop(book);
+            self.announce(&follow);
+        }
+        Ok(())
+    }
+
+    async fn fail(&self, id: &str, token: Option<u64>, error: Option<String>) -> QueueResult<bool> {
+        let error = error.unwrap_or_else(|| NO_REASON.to_owned());
+        let (attempt, eligible_at) = self.attempt(id, token).await?;
+        let delay = self.backoff.delay_after(attempt, Duration::ZERO, || SystemRandom.next_u64());
+        let now = self.now();
+        // Where the calendar was set back before this queue was opened, the storage's time is ahead of it.
+        let at = now.wall.max(eligible_at) + delay;
+        let settled = self.settle(id, token, QueueOutcome::Retry { at, error }).await?;
+        let can_retry = settled == Settled::Retried;
+        if can_retry {
+            self.bell.due(now.steady + delay);
+        }
+        Ok(can_retry)
+    }
+
+    /// The number of the attempt that is under way, and from when on it could have been.
+    async fn attempt(&self, id: &str, token: Option<u64>) -> QueueResult<(u32, WallTime)> {
+        if let Some(held) = self.book().held(id, token) {
+            return Ok((u32::from(held.attempt), held.eligible_at));
+        }
+        // Taken by another queue on the same storage.
+        let stored = self.watched(self.storage().get(id, self.now())).await?;
+        Ok(stored.map_or((1, WallTime::default()), |stored| (stored.item.attempt.into(), stored.item.eligible_at)))
+    }
+
+    async fn settle(&self, id: &str, token: Option<u64>, outcome: QueueOutcome) -> QueueResult<Settled> {
+        let _pass = self.gate.enter(Errand::Settle)?;
+        let lease = Lease { id: id.to_owned(), token };
+        let settlements = [Settlement { lease, outcome }];
+        let under_way = UnderWay::new(&self.bell);
+        let told = self.watched(self.storage().settle(&settlements, self.now())).await;
+        under_way.done();
+        let settled = told?.first().copied().unwrap_or(Settled::Unknown);
+        self.note_settled(id, token, settled);
+        match (settled, token) {
+            (Settled::Unknown, _) => Err(QueueError::ItemNotFound(id.to_owned())),
+            (Settled::Lost, Some(_)) => Err(QueueError::LeaseLost(id.to_owned())),
+            (Settled::Lost, None) => Err(QueueError::InvalidState(format!("nobody has the item {id:?}"))),
+            _ => Ok(settled),
+        }
+    }
+
+    fn note_settled(&self, id: &str, token: Option<u64>, settled: Settled) {
+        let now = self.clock.now();
+        let mut book = self.book();
+        let took = book.let_go(id, token, now);
+        match settled {
+            Settled::Completed => {
+                book.tally.settled(Settle::Completed { took }, now);
+                book.ended(id, ItemStatus::Completed, now);
+            }
+            Settled::Retried => book.tally.settled(Settle::Retried, now),
+            Settled::Dead => book.tally.settled(Settle::Failed, now),
+            Settled::Lost => book.tally.settled(Settle::Lost, now),
+            Settled::Released | Settled::Unknown => {}
+        }
+        drop(book);
+        if matches!(settled, Settled::Lost | Settled::Unknown) {
+            return;
+        }
+        self.upkeep.settled(1);
+        if matches!(settled, Settled::Completed | Settled::Dead) {
+            self.free(1);
+        }
+        // It, or what was behind it in its partition, may be next.
+        self.bell.ring(1);
+    }
+
+    async fn extend(&self, id: &str, token: Option<u64>, lease: Duration) -> QueueResult<()> {
+        let _pass = self.gate.enter(Errand::Settle)?;
+        let now = self.now();
+        let leases = [Lease { id: id.to_owned(), token }];
+        let told = self.watched(self.storage().extend(&leases, lease, now)).await?;
+        if told.first() != Some(&true) {
+            self.book().tally.settled(Settle::Lost, now.steady);
+            return Err(QueueError::LeaseLost(id.to_owned()));
+        }
+        let until = now.steady + lease;
+        self.book().extended(id, token, until);
+        self.bell.due(until);
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! A storage that fails on demand, and counts.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use syncline_core::{
+    Error, ErrorKind, Result,
+    port::{
+        Admission, BoxFuture, Claim, Claimed, Lease, Moment, NewItem, Pushed, QueueStats, QueueStorage, Reaped,
+        Settled, Settlement, Stored,
+    },
+};
+use syncline_queue::MemoryQueueStorage;
+
+#[derive(Debug, Default)]
+pub(crate) struct Faulty {
+    inner: MemoryQueueStorage,
+    pub(crate) is_down: AtomicBool,
+    pub(crate) pushes: AtomicU64,
+    pub(crate) reaps: AtomicU64,
+    pub(crate) dead_limit: AtomicU64,
+    /// Replaces the content of what is claimed.
+    pub(crate) damages: AtomicBool,
+}
+
+impl Faulty {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    fn check(&self) -> Result<()> {
+        match self.is_down.load(SeqCst) {
+            true => Err(Error::new(ErrorKind::Unavailable, "the storage does not answer")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl QueueStorage for Faulty {
+    fn push<'a>(
+        &'a self,
+        items: &'a [NewItem],
+        admission: Admission,
+        now: Moment,
+    ) -> BoxFuture<'a, Result<Vec<Pushed>>> {
+        self.pushes.fetch_add(1, SeqCst);
+        Box::pin(async move {
+            self.check()?;
+            self.inner.push(items, admission, now).await
+        })
+    }
+
+    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Vec<Claimed>>> {
+        Box::pin(async move {
+            self.check()?;
+            let mut claimed = self.inner.claim(claim, now).await?;
+            if self.damages.load(SeqCst) {
+                claimed.iter_mut().for_each(|one| one.body = one.body.slice(..one.body.len() / 2));
+            }
+            Ok(claimed)
+        })
+    }
+
+    fn settle<'a>(&'a self, settlements: &'a [Settlement], now: Moment) -> BoxFuture<'a, Result<Vec<Settled>>> {
+        Box::pin(async move {
+            self.check()?;
+            self.inner.settle(settlements, now).await
+        })
+    }
+
+    fn extend<'a>(&'a self, leases: &'a [Lease], lease: Duration, now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        self.inner.extend(leases, lease, now)
+    }
+
+    fn cancel<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        self.inner.cancel(ids, now)
+    }
+
+    fn redrive<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        self.inner.redrive(ids, now)
+    }
+
+    fn purge<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        self.inner.purge(ids, now)
+    }
+
+    fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>> {
+        self.reaps.fetch_add(1, SeqCst);
+        self.inner.reap(now)
+    }
+
+    fn next_due(&self, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
+        self.inner.next_due(now)
+    }
+
+    fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>> {
+        self.inner.get(id, now)
+    }
+
+    fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {
+        self.dead_limit.store(limit as u64, SeqCst);
+        self.inner.dead(after, limit, now)
+    }
+
+    fn stats(&self, now: Moment) -> BoxFuture<'_, Result<QueueStats>> {
+        self.inner.stats(now)
+    }
+}
