@@ -2,7 +2,7 @@
 
 use syncline_core::Result;
 
-use super::step::{Phase, Step};
+use super::step::Step;
 
 /// Withdraws items that are not dead, whoever has them; `false` where there is none.
 pub(super) fn cancel(step: &mut Step<'_>, ids: &[String]) -> Result<Vec<bool>> {
@@ -23,15 +23,14 @@ fn remove(step: &mut Step<'_>, ids: &[String], and: &str) -> Result<Vec<bool>> {
     ids.iter().map(one).collect()
 }
 
-/// Lets dead items be tried again, with all their attempts; `false` where there is none that is dead, or where its id lives
-/// again: a second one of that id would be a duplicate.
+/// Lets dead items be tried again, with all their attempts; `false` where there is none that is dead. Its id may live again:
+/// nobody could reach the dead one otherwise.
 pub(super) fn redrive(step: &mut Step<'_>, ids: &[String]) -> Result<Vec<bool>> {
     ids.iter().map(|id| redrive_one(step, id)).collect()
 }
 
 fn redrive_one(step: &mut Step<'_>, id: &str) -> Result<bool> {
-    let newest = step.item_of(id, "")?;
-    let Some(item) = newest.filter(|item| item.phase == Phase::Dead) else { return Ok(false) };
+    let Some(item) = step.item_of(id, "AND phase = 3")? else { return Ok(false) };
     // It was of no use at its time, and somebody wants it all the same: it expires no more.
     let set = ", attempts = 0, dead = NULL, expires_at = NULL, eligible_at = ?, lane_place = ?";
     let now = step.now;
