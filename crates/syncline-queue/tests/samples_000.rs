@@ -28,13 +28,10 @@ async fn message_queue_operations() -> Result<(), Error> {
     let queue = SyncQueue::with_config(config)?;
 
     // Push high-priority item
-    let item = SyncItem::new(
-        serde_json::json!({"task": "process_payment", "amount": 100.00}),
-        Priority::High
-    )
-    .with_max_retries(5)
-    .with_correlation_id("req-123".to_string())
-    .with_metadata("user_id".to_string(), "user-456".to_string());
+    let item = SyncItem::new(serde_json::json!({"task": "process_payment", "amount": 100.00}), Priority::High)
+        .with_max_retries(5)
+        .with_correlation_id("req-123".to_string())
+        .with_metadata("user_id".to_string(), "user-456".to_string());
 
     queue.push(item).await?;
 
@@ -47,9 +44,7 @@ async fn message_queue_operations() -> Result<(), Error> {
             }
             Err(e) => {
                 // Mark as failed - automatically retries if under max_retries
-                let can_retry = queue
-                    .mark_failed(&item.id, Some(e.to_string()))
-                    .await?;
+                let can_retry = queue.mark_failed(&item.id, Some(e.to_string())).await?;
 
                 if !can_retry {
                     eprintln!("Item {} failed permanently", item.id);
@@ -142,23 +137,35 @@ async fn push_and_match(queue: &SyncQueue, item: SyncItem) -> String {
     match queue.push(item).await {
         Ok(_) => "kept".into(),
         Err(QueueError::CapacityExceeded(max)) =>
-            // Queue is full
-            format!("full at {max}"),
+        // Queue is full
+        {
+            format!("full at {max}")
+        }
         Err(QueueError::DuplicateItem(id)) =>
-            // Item already exists (deduplication)
-            format!("{id} exists"),
+        // Item already exists (deduplication)
+        {
+            format!("{id} exists")
+        }
         Err(QueueError::ShuttingDown) =>
-            // Queue is shutting down
-            "shutting down".into(),
+        // Queue is shutting down
+        {
+            "shutting down".into()
+        }
         Err(QueueError::Locked) =>
-            // Queue is locked for maintenance
-            "locked".into(),
+        // Queue is locked for maintenance
+        {
+            "locked".into()
+        }
         Err(QueueError::ItemNotFound(id)) =>
-            // Item ID not found
-            format!("{id} not found"),
+        // Item ID not found
+        {
+            format!("{id} not found")
+        }
         Err(QueueError::InvalidState(msg)) =>
-            // Invalid queue state
-            msg,
+        // Invalid queue state
+        {
+            msg
+        }
         Err(other) => other.to_string(),
     }
 }
@@ -197,17 +204,12 @@ impl ProcessingPipeline {
                     self.input_queue.mark_completed(&item.id).await?;
 
                     // Push result to output queue
-                    let output = SyncItem::new(
-                        serde_json::to_value(result)?,
-                        Priority::Normal
-                    );
+                    let output = SyncItem::new(serde_json::to_value(result)?, Priority::Normal);
                     self.output_queue.push(output).await?;
                 }
                 Err(e) => {
                     // Mark as failed - automatic retry
-                    self.input_queue
-                        .mark_failed(&item.id, Some(e.to_string()))
-                        .await?;
+                    self.input_queue.mark_failed(&item.id, Some(e.to_string())).await?;
                 }
             }
         }
@@ -223,8 +225,10 @@ impl ProcessingPipeline {
 
 #[tokio::test]
 async fn queue_based_processing_pipeline() -> Result<(), Error> {
-    let pipeline =
-        ProcessingPipeline { input_queue: Arc::new(SyncQueue::new()), output_queue: Arc::new(SyncQueue::new()) };
+    let pipeline = ProcessingPipeline {
+        input_queue: Arc::new(SyncQueue::new()),
+        output_queue: Arc::new(SyncQueue::new()),
+    };
     let items = [json!(1), json!({"bad": true}), json!(2)].map(|payload| SyncItem::new(payload, Priority::Normal));
     pipeline.input_queue.push_batch(items.into()).await?;
     pipeline.process_batch(10).await?;
@@ -240,7 +244,10 @@ fn default_configuration() {
     assert_eq!((config.max_capacity, config.batch_size, config.compression_level), (10_000, 100, 6));
     assert_eq!(config.persistence_interval, Duration::from_secs(30));
     assert_eq!(config.retention_period, Duration::from_secs(7 * 24 * 3_600));
-    assert_eq!((config.base_retry_delay, config.max_retry_delay), (Duration::from_secs(1), Duration::from_secs(3_600)));
+    assert_eq!(
+        (config.base_retry_delay, config.max_retry_delay),
+        (Duration::from_secs(1), Duration::from_secs(3_600))
+    );
     assert_eq!(config.cleanup_interval, Duration::from_secs(300));
     assert_eq!(DEFAULT_MAX_RETRIES, 5);
 }

@@ -35,10 +35,7 @@ async fn basic_usage() {
     let queue = SyncQueue::new();
 
     // Push an item
-    let item = SyncItem::new(
-        serde_json::json!({"task": "process_payment", "amount": 100.00}),
-        Priority::High
-    );
+    let item = SyncItem::new(serde_json::json!({"task": "process_payment", "amount": 100.00}), Priority::High);
     queue.push(item).await.unwrap();
 
     // Pop and process items
@@ -103,8 +100,7 @@ async fn batch_operations() {
 #[tokio::test(start_paused = true)]
 async fn retry_handling() {
     let queue = SyncQueue::new();
-    let item = SyncItem::new(json!({"retry": "test"}), Priority::Normal)
-        .with_max_retries(5);
+    let item = SyncItem::new(json!({"retry": "test"}), Priority::Normal).with_max_retries(5);
 
     queue.push(item).await.unwrap();
 
@@ -118,8 +114,7 @@ async fn retry_handling() {
                 break;
             }
             Err(e) => {
-                let can_retry = queue.mark_failed(&item.id, Some(e.to_string()))
-                    .await.unwrap();
+                let can_retry = queue.mark_failed(&item.id, Some(e.to_string())).await.unwrap();
 
                 if !can_retry {
                     log::error!("Item {} failed permanently", item.id);
@@ -135,7 +130,10 @@ async fn retry_handling() {
 }
 
 #[test]
-#[expect(unstable_name_collisions, reason = "the standard library is growing a function of this name, which means the same")]
+#[expect(
+    unstable_name_collisions,
+    reason = "the standard library is growing a function of this name, which means the same"
+)]
 fn predefined_configurations() {
     let path = PathBuf::from("/var/lib/app/queue");
     // Optimized for throughput
@@ -176,7 +174,10 @@ fn configuration_options() {
     assert!(config.enable_deduplication && config.enable_compression && !config.enable_encryption);
     assert_eq!((config.compression_level, config.encryption_key), (6, None));
     assert_eq!(config.retention_period, Duration::from_secs(7 * 86_400));
-    assert_eq!((config.base_retry_delay, config.max_retry_delay), (Duration::from_secs(1), Duration::from_secs(3_600)));
+    assert_eq!(
+        (config.base_retry_delay, config.max_retry_delay),
+        (Duration::from_secs(1), Duration::from_secs(3_600))
+    );
     assert_eq!((config.cleanup_interval, config.heap_cleanup_threshold), (Duration::from_secs(300), 1_000));
     assert_eq!((config.enable_partitioning, config.partition_count), (false, 4));
 }
@@ -219,14 +220,9 @@ fn correlation_and_tracing() {
 
 #[tokio::test]
 async fn partitioning_for_scalability() {
-    let config = QueueConfig {
-        enable_partitioning: true,
-        partition_count: 8,
-        ..Default::default()
-    };
+    let config = QueueConfig { enable_partitioning: true, partition_count: 8, ..Default::default() };
 
-    let item = SyncItem::new(json!({"data": "value"}), Priority::Normal)
-        .with_partition_key("user-123"); // Items with same key go to same partition
+    let item = SyncItem::new(json!({"data": "value"}), Priority::Normal).with_partition_key("user-123"); // Items with same key go to same partition
 
     let queue = SyncQueue::with_config(config).unwrap();
     queue.push(item).await.unwrap();

@@ -13,7 +13,7 @@ pub use self::{ratio::Ratio, throughput::Throughput};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct QueueMetrics {
-    /// Items that were pushed.
+    /// Items that were pushed. Of those that follow a completed one all are counted, also one that was there already.
     pub total_enqueued: u64,
     /// Items that were handed out, each time.
     pub total_dequeued: u64,
