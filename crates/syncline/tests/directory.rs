@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use serde_json::json;
 use syncline::{
-    ErrorKind, SecretKey, Syncline,
-    engine::{Durability, SyncItem},
+    ErrorKind, KeyRing, MockClock, SecretKey, Syncline,
+    engine::{Durability, EngineConfig, SyncItem},
     journal,
+    port::Clock as _,
+    sql::SqliteConfig,
 };
+use syncline_testkit::SeededRandom;
 
 fn key(byte: u8) -> SecretKey {
     SecretKey::new([byte; 32]).unwrap()
@@ -155,6 +158,37 @@ async fn a_key_can_be_replaced_and_a_wrong_one_changes_nothing() {
     assert_eq!(contents(&syncline).await.len(), 20);
     assert_eq!(syncline.verify().await.unwrap().encrypted, 20);
     syncline.shutdown().await;
+}
+
+#[tokio::test]
+async fn each_part_that_the_builder_is_given_is_used() {
+    let clock = MockClock::new();
+    let open = async |dir: &Path| {
+        Syncline::builder(dir)
+            .keys(KeyRing { current: Some(key(1)), older: Vec::new() })
+            .engine(EngineConfig { content_bytes_max: 16, ..EngineConfig::default() })
+            .archive(SqliteConfig::default())
+            .clock(Arc::new(clock.clone()))
+            .random(Arc::new(SeededRandom::new(7)))
+            .open()
+            .await
+            .unwrap()
+    };
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let dir = tempfile::tempdir().unwrap();
+        let syncline = open(dir.path()).await;
+        let receipt = syncline.engine().submit(SyncItem::new("a".into(), json!(1))).await.unwrap();
+        assert_eq!(receipt.version().wall(), clock.wall());
+        receipt.wait(Durability::Archived).await.unwrap();
+        let large = SyncItem::new("b".into(), json!("seventeen bytes..."));
+        assert_eq!(syncline.engine().submit(large).await.unwrap_err().kind(), ErrorKind::Invalid);
+        let inspection = syncline.inspect().await.unwrap();
+        assert!(inspection.key_id.is_some() && inspection.lost.is_empty() && !inspection.is_poisoned);
+        nodes.push(inspection.node);
+        syncline.shutdown().await;
+    }
+    assert_eq!(nodes[0], nodes[1], "the same seed draws the same name");
 }
 
 /// Names and contents of all files, but for the lock, which names its last holder.
