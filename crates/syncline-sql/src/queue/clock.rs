@@ -96,9 +96,10 @@ mod tests {
         let (a, b) = (QueueClock::default(), QueueClock::default());
         let mut stored = 0;
         for n in 1..=1_000 {
-            stored = a.at(at(n * 100, n * 100), stored);
+            let (first, waited) = if n % 2 == 0 { (&a, &b) } else { (&b, &a) };
+            stored = first.at(at(n * 100, n * 100), stored);
             // It was made a little earlier, and had its turn later.
-            stored = b.at(at(n * 100 - 50, n * 100 - 50), stored);
+            stored = waited.at(at(n * 100 - 50, n * 100 - 50), stored);
         }
         assert_eq!(stored, 100_000);
     }
