@@ -1,10 +1,8 @@
 //! What a queue remembers beside its storage: numbers, who took what here, what ended lately.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
+use hashbrown::HashMap;
 use syncline_core::{
     Instant, WallTime,
     port::{Claimed, Moment, QueueStats},
