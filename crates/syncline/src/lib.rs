@@ -5,6 +5,7 @@
 //!
 //! - [`Syncline`]: one directory, one journal, and everything on it. The front door.
 //! - [`engine`]: the tiered store, and [`SyncEngine`](engine::SyncEngine), which finds its tiers by URL.
+//! - [`queue`]: [`SyncQueue`](queue::SyncQueue), work that is handed out by priority and lost by nobody.
 //! - [`retry`]: [`RetryStrategy`], [`CircuitBreaker`] and [`RetryBudget`] for what may fail for a while.
 //! - [`journal`]: the crash-safe log under everything, and transactions over several of its streams.
 //! - [`port`]: what authors of adapters implement; less stable than the rest. [`memory`] holds plain implementations.
@@ -81,6 +82,11 @@ pub mod journal {
 #[cfg(feature = "sqlite")]
 pub mod sql {
     pub use syncline_sql::*;
+}
+
+/// The durable priority queue: levels, leases, retries and dead letters.
+pub mod queue {
+    pub use syncline_queue::*;
 }
 
 /// Retry, circuit breaker and retry budget, by the path of those who retry.

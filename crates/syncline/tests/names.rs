@@ -30,7 +30,16 @@ fn every_name_is_where_it_is_documented_to_be() {
         CircuitBreaker, MockClock, RetryBudget, RetryCondition, RetryError, RetryPolicies, RetryPolicyBuilder, RetryStrategy,
     };
 
+    use syncline::queue::{
+        EncryptionService, HealthReport, ItemStatus, JournalQueueStorage, MemoryQueueStorage, Priority, QueueConfig, QueueError,
+        QueueMetrics, QueueResult, QueueStorage, Ratio, SyncItem as QueueItem, SyncQueue, Throughput, prelude::DurationExt,
+    };
+
     let names = [
+        name::<EncryptionService>(), name::<HealthReport>(), name::<ItemStatus>(), name::<JournalQueueStorage>(),
+        name::<MemoryQueueStorage>(), name::<Priority>(), name::<QueueConfig>(), name::<QueueError>(), name::<QueueMetrics>(),
+        name::<QueueResult<()>>(), name::<dyn QueueStorage>(), name::<Ratio>(), name::<QueueItem>(), name::<SyncQueue>(),
+        name::<Throughput>(), name::<std::time::Duration>(),
         name::<Attempt<'static, ()>>(), name::<Backoff>(), name::<dyn BackoffStrategy>(), name::<BreakerRegistry<String>>(),
         name::<BreakerStats>(), name::<BudgetLease<'static>>(), name::<ByType>(), name::<CircuitState>(), name::<Class>(),
         name::<dyn Classify>(), name::<ConstantBackoff>(), name::<Delays>(), name::<ExponentialBackoff>(),
@@ -59,6 +68,8 @@ fn every_name_is_where_it_is_documented_to_be() {
     let bounds = [ARCHIVE_BATCH_MAX, CONTENT_BYTES_MAX, KEY_BYTES_MAX, SUBMISSION_BYTES_MAX];
     assert!(bounds.iter().all(|bound| *bound > 0) && DRIFT_MS_MAX > 0);
     assert_eq!(TRACING_TARGET, "syncline");
+    fn of_days<T: DurationExt>() {}
+    of_days::<std::time::Duration>();
     // Functions are named, not called.
     drop(restore("from", "to"));
     let _: fn() = || drop((spawn("name", async {}), thread("name", || {}), os::process_id()));
