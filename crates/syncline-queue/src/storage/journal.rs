@@ -381,7 +381,7 @@ impl Inner {
             }
             if let Outcome::Complete { push } = &settlement.outcome {
                 let anyway = Admission { capacity: u64::MAX, unique_ids: true };
-                match plan::reserve(&mut self.state, push, anyway, time) {
+                match plan::reserve_after(&mut self.state, Some(&settlement.lease.id), push, anyway, time) {
                     Ok(more) => {
                         entries.push(entry);
                         entries.extend(more.entries.iter().cloned());

@@ -78,7 +78,7 @@ impl Shared {
         let Some(entry) = entry else { return Ok(settled) };
         if let Outcome::Complete { push } = &settlement.outcome {
             let anyway = Admission { capacity: u64::MAX, unique_ids: true };
-            let reserved = plan::reserve(&mut self.state, push, anyway, time)?;
+            let reserved = plan::reserve_after(&mut self.state, Some(&settlement.lease.id), push, anyway, time)?;
             self.state.apply(entry);
             for entry in reserved.entries {
                 self.state.apply(entry);

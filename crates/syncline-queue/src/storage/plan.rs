@@ -39,17 +39,37 @@ pub(crate) fn reserve(
     admission: Admission,
     now: Millis,
 ) -> Result<Reserved> {
+    reserve_after(state, None, items, admission, now)
+}
+
+/// The same in one step with the completion of the item `done`, whose id may be taken again.
+///
+/// # Errors
+///
+/// As [`reserve`].
+pub(crate) fn reserve_after(
+    state: &mut State<Body>,
+    done: Option<&str>,
+    items: &[NewItem],
+    admission: Admission,
+    now: Millis,
+) -> Result<Reserved> {
     let mut reserved = Reserved::default();
     for item in items {
         let push = push_of(item, state.next_seq(), now);
+        let has_followed = reserved
+            .entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Push(other) if other.id == push.id));
+        let unique_ids = admission.unique_ids && (done != Some(item.id.as_str()) || has_followed);
         let refusal = if state.counts().live() >= admission.capacity {
             // A duplicate takes no room.
-            match state.refusal(&push, admission.unique_ids, now) {
+            match state.refusal(&push, unique_ids, now) {
                 Some(refusal) => refusal,
                 None => return Err(give_back(state, &reserved, full(admission.capacity))),
             }
         } else {
-            match state.reserve(&push, push.body.clone(), admission.unique_ids, now) {
+            match state.reserve(&push, push.body.clone(), unique_ids, now) {
                 Ok(()) => {
                     reserved.entries.push(Entry::Push(Box::new(push)));
                     reserved.told.push(Pushed::Inserted);

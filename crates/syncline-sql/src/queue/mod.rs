@@ -7,24 +7,8 @@
 //! - `reader` answers questions from a snapshot; `view` turns a row into an item and proves its content;
 //! - `clock` is the queue's time, `schema` its tables.
 //!
-//! What opens, writes and guards an SQLite file is the archive's: it is the same source.
+//! What opens, writes and guards an SQLite file is the archive's.
 #![cfg(feature = "sqlite")]
-
-#[path = "../sqlite/checkpoint.rs"]
-#[expect(clippy::duplicate_mod, reason = "the archive's source, private to its own module")]
-mod checkpoint;
-#[path = "../sqlite/connect.rs"]
-#[expect(clippy::duplicate_mod, reason = "the archive's source, private to its own module")]
-mod connect;
-#[path = "../sqlite/error.rs"]
-#[expect(clippy::duplicate_mod, reason = "the archive's source, private to its own module")]
-mod error;
-#[path = "../sqlite/lane.rs"]
-#[expect(clippy::duplicate_mod, reason = "the archive's source, private to its own module")]
-mod lane;
-#[path = "../sqlite/look.rs"]
-#[expect(clippy::duplicate_mod, reason = "the archive's source, private to its own module")]
-mod look;
 
 mod claim;
 mod clock;
@@ -47,4 +31,4 @@ mod writer;
 pub use config::SqliteQueueConfig;
 pub use storage::SqliteQueueStorage;
 
-use crate::sqlite::SqliteConfig;
+use crate::sqlite::{SqliteConfig, checkpoint, connect, error, lane, look};

@@ -9,9 +9,9 @@ use super::error::failed;
 
 /// Pages in the WAL, and those of them that are in the file already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wal {
-    pub(super) pages: u64,
-    pub(super) moved: u64,
+pub(crate) struct Wal {
+    pub(crate) pages: u64,
+    pub(crate) moved: u64,
 }
 
 /// What to do about the WAL.
@@ -26,7 +26,7 @@ enum Decision {
 
 /// Decides when to move pages, and remembers how large the WAL may grow meanwhile.
 #[derive(Debug)]
-pub(super) struct Checkpoints {
+pub(crate) struct Checkpoints {
     pages: u64,
     /// Pages of WAL at which readers are waited for.
     restart_at: u64,
@@ -39,13 +39,13 @@ const READERS_WAIT: Duration = Duration::from_millis(100);
 
 impl Checkpoints {
     /// Pages move once `pages` of them wait.
-    pub(super) fn new(pages: u64) -> Self {
+    pub(crate) fn new(pages: u64) -> Self {
         let pages = pages.max(1);
         Self { pages, restart_at: pages.saturating_mul(PATIENCE) }
     }
 
     /// Moves pages when enough wait. `busy_timeout` is what the connection has otherwise.
-    pub(super) fn run(&mut self, connection: &Connection, busy_timeout: Duration) -> Result<()> {
+    pub(crate) fn run(&mut self, connection: &Connection, busy_timeout: Duration) -> Result<()> {
         match self.decide(wal(connection, "NOOP")?) {
             Decision::Leave => Ok(()),
             Decision::Move => wal(connection, "PASSIVE").map(drop),
@@ -78,7 +78,7 @@ impl Checkpoints {
 }
 
 /// Moves every page and empties the WAL: for the end.
-pub(super) fn finish(connection: &Connection) -> Result<()> {
+pub(crate) fn finish(connection: &Connection) -> Result<()> {
     wal(connection, "TRUNCATE").map(drop)
 }
 

@@ -8,10 +8,10 @@ use syncline_core::{Error, ErrorKind, Result, limits, rt::os};
 use super::{SqliteConfig, error::failed};
 
 /// Bytes of a page; SQLite's own default, smallest where random keys are written.
-pub(super) const PAGE_BYTES: u64 = 4_096;
+pub(crate) const PAGE_BYTES: u64 = 4_096;
 
 /// Largest row, content and all: what exceeds it is refused before memory is taken for it.
-pub(super) const ROW_BYTES_MAX: usize = limits::SUBMISSION_BYTES_MAX;
+pub(crate) const ROW_BYTES_MAX: usize = limits::SUBMISSION_BYTES_MAX;
 
 /// Earlier versions could damage a file that several connections wrote.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -26,7 +26,7 @@ const STATEMENTS_MAX: usize = 32;
 /// # Errors
 ///
 /// [`ErrorKind::Denied`], [`ErrorKind::Full`], or [`ErrorKind::Unavailable`] with what the system says.
-pub(super) fn create_file(path: &Path) -> Result<()> {
+pub(crate) fn create_file(path: &Path) -> Result<()> {
     let make = || {
         let dir = path.parent().ok_or(io::ErrorKind::NotADirectory)?;
         os::create_dir(dir)?;
@@ -41,7 +41,7 @@ pub(super) fn create_file(path: &Path) -> Result<()> {
 }
 
 /// Turns an error of the operating system into ours.
-pub(super) fn system_failed(what: &'static str) -> impl Fn(io::Error) -> Error {
+pub(crate) fn system_failed(what: &'static str) -> impl Fn(io::Error) -> Error {
     move |source| {
         let kind = match source.kind() {
             io::ErrorKind::PermissionDenied
@@ -56,7 +56,7 @@ pub(super) fn system_failed(what: &'static str) -> impl Fn(io::Error) -> Error {
 }
 
 /// A connection that writes, not yet in its final journal mode: see [`make_durable`].
-pub(super) fn open_writer(path: &Path, config: &SqliteConfig) -> Result<Connection> {
+pub(crate) fn open_writer(path: &Path, config: &SqliteConfig) -> Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, config.busy_timeout)?;
     // SQLite falls back to reading by itself; better said now than at the first write.
     if connection.is_readonly("main").map_err(failed("it cannot be opened"))? {
@@ -75,7 +75,7 @@ pub(super) fn open_writer(path: &Path, config: &SqliteConfig) -> Result<Connecti
 }
 
 /// A connection that only reads.
-pub(super) fn open_reader(path: &Path, config: &SqliteConfig) -> Result<Connection> {
+pub(crate) fn open_reader(path: &Path, config: &SqliteConfig) -> Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, config.busy_timeout)?;
     cache(&connection, config.reader_cache_bytes)?;
     set(&connection, "query_only", "ON", 1)?;
@@ -133,7 +133,7 @@ fn cache(connection: &Connection, bytes: usize) -> Result<()> {
 /// # Errors
 ///
 /// [`ErrorKind::Unavailable`] when SQLite answers another setting: then no promise could be kept.
-pub(super) fn make_durable(connection: &Connection, config: &SqliteConfig) -> Result<()> {
+pub(crate) fn make_durable(connection: &Connection, config: &SqliteConfig) -> Result<()> {
     let mode = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get::<_, String>(0));
     expect("journal_mode", "wal", &mode.map_err(failed("WAL mode cannot be set"))?)?;
     let limit = i64::try_from(config.checkpoint_bytes).unwrap_or(i64::MAX);
@@ -150,7 +150,7 @@ pub(super) fn make_durable(connection: &Connection, config: &SqliteConfig) -> Re
 /// # Errors
 ///
 /// [`ErrorKind::Unavailable`] naming the setting that has changed.
-pub(super) fn check_durable(connection: &Connection) -> Result<()> {
+pub(crate) fn check_durable(connection: &Connection) -> Result<()> {
     let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
     expect("journal_mode", "wal", &mode.map_err(failed("settings cannot be read"))?)?;
     let synchronous = connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0));

@@ -4,7 +4,7 @@ use rusqlite::ErrorCode;
 use syncline_core::{Error, ErrorKind};
 
 /// Turns an error of SQLite into ours: `.map_err(failed("the row could not be written"))`.
-pub(super) fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> Error {
+pub(crate) fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> Error {
     move |source| {
         let (kind, advice) = classify(source.sqlite_error_code());
         Error::new(kind, format!("{what}: {advice}")).with_source(source)
@@ -13,7 +13,7 @@ pub(super) fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> Error {
 
 /// What a failed commit means: after a failed write or sync the transaction may be found again after a crash, so its
 /// outcome is unknown; every other refusal left nothing behind.
-pub(super) fn commit_failed(source: rusqlite::Error) -> Error {
+pub(crate) fn commit_failed(source: rusqlite::Error) -> Error {
     let error = failed("the transaction could not be committed")(source);
     match error.kind() {
         ErrorKind::Full | ErrorKind::Denied => error,
@@ -26,7 +26,7 @@ pub(super) fn commit_failed(source: rusqlite::Error) -> Error {
 
 /// Whether nothing more may be written after this failure of a commit or checkpoint: what a failed sync left in the
 /// operating system's memory looks written and is not.
-pub(super) fn poisons(error: &Error) -> bool {
+pub(crate) fn poisons(error: &Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(this) = cause {
         let code = this.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);

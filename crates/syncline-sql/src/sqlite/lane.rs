@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
 /// Threads with a state each, and the jobs that wait for them.
-pub(super) struct Lane<S> {
+pub(crate) struct Lane<S> {
     shared: Arc<Shared<S>>,
     threads: Mutex<Vec<Thread>>,
     clock: Arc<dyn Clock>,
@@ -52,7 +52,7 @@ impl<S: Send + 'static> Lane<S> {
     /// # Errors
     ///
     /// [`ErrorKind::Unavailable`] when the system has no thread to give.
-    pub(super) fn start(
+    pub(crate) fn start(
         name: &str,
         states: Vec<S>,
         waiting_max: usize,
@@ -79,7 +79,7 @@ impl<S: Send + 'static> Lane<S> {
     ///
     /// That of the job; [`ErrorKind::Unavailable`] when its turn did not come in time, so it was not done;
     /// `unanswered` when it had its turn and did not answer; [`ErrorKind::Closed`].
-    pub(super) async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         unanswered: ErrorKind,
         job: impl FnOnce(&mut S) -> Result<T> + Send + 'static,
@@ -111,14 +111,14 @@ impl<S: Send + 'static> Lane<S> {
     /// # Errors
     ///
     /// [`ErrorKind::Poisoned`] when a thread panicked.
-    pub(super) fn close(&self, last: impl FnOnce(&mut S) + Send + 'static) -> Result<()> {
+    pub(crate) fn close(&self, last: impl FnOnce(&mut S) + Send + 'static) -> Result<()> {
         self.shared.close_after(Box::new(last));
         let threads = std::mem::take(&mut *self.threads());
         threads.into_iter().map(Thread::join).fold(Ok(()), Result::and)
     }
 
     /// Why it takes no more jobs; `Ok` while it does.
-    pub(super) fn check_open(&self) -> Result<()> {
+    pub(crate) fn check_open(&self) -> Result<()> {
         self.shared.queue().check_open()
     }
 

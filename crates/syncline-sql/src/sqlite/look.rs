@@ -7,7 +7,7 @@ use std::{
 };
 
 /// "SYNA" in the header of the file: that it is an archive of Syncline.
-pub(super) const APPLICATION_ID: i32 = 0x5359_4e41;
+pub(crate) const APPLICATION_ID: i32 = 0x5359_4e41;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// The part of the file that is looked at: its header and that of the schema's first page.
@@ -15,7 +15,7 @@ const LOOKED_AT: usize = 105;
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// Nothing, or a database without tables: an archive may be made of it.
     Nothing,
     /// An archive, of this schema version where it could be seen.
@@ -27,7 +27,7 @@ pub(super) enum Found {
 }
 
 /// Looks at the file at `path`.
-pub(super) fn look(path: &Path) -> io::Result<Found> {
+pub(crate) fn look(path: &Path) -> io::Result<Found> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),

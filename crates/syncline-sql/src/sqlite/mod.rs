@@ -9,15 +9,15 @@
 
 mod archive;
 mod backup;
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod codec;
 mod config;
-mod connect;
-mod error;
+pub(crate) mod connect;
+pub(crate) mod error;
 mod feed;
 mod keys;
-mod lane;
-mod look;
+pub(crate) mod lane;
+pub(crate) mod look;
 mod migrate;
 mod put;
 mod reader;

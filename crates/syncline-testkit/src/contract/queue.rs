@@ -55,6 +55,7 @@ macro_rules! queue_contract {
             clause_5_leases_are_numbered,
             clause_6_a_settlement_of_another_lease_changes_nothing,
             clause_6_what_follows_is_pushed_with_the_completion,
+            clause_6_what_follows_may_take_the_id_of_what_was_completed,
             clause_7_a_lease_that_is_over_is_taken_back_to_its_place,
             clause_7_after_the_last_attempt_it_is_dead,
             clause_7_an_extended_lease_is_not_over,
@@ -295,6 +296,23 @@ pub async fn clause_6_what_follows_is_pushed_with_the_completion(subject: &Subje
     let again = (subject.reopen)().await;
     assert_eq!(again.get("a", at(0)).await.unwrap(), None);
     assert_eq!(claimed_ids(&*again, 9, at(0)).await, ["b", "c"]);
+}
+
+/// What went wrong: what followed was admitted before the completion, so that one of the same id was a duplicate and was left
+/// out without a word.
+pub async fn clause_6_what_follows_may_take_the_id_of_what_was_completed(subject: &Subject) {
+    let storage = &*subject.storage;
+    push(storage, &[item("a")], at(0)).await;
+    let a = claim(storage, 1, at(0)).await.remove(0);
+    let again = NewItem { body: Bytes::from_static(b"again"), ..item("a") };
+    let follow = QueueOutcome::Complete { push: vec![again, item("b")] };
+    assert_eq!(settle(storage, &a, follow, at(0)).await, Settled::Completed);
+    let next = claim(&*(subject.reopen)().await, 9, at(0)).await;
+    let seen: Vec<_> = next
+        .iter()
+        .map(|claimed| (claimed.id.as_str(), claimed.attempt, &claimed.body[..]))
+        .collect();
+    assert_eq!(seen, [("a", 1, &b"again"[..]), ("b", 1, &b"body of b"[..])]);
 }
 
 /// Its attempt counts, and it comes before what was pushed after it.
