@@ -10,7 +10,6 @@ use super::{
     paused,
     trap::{SYNCLINE, Trap},
 };
-use crate::Result;
 
 /// Retries that every side is allowed here.
 const RETRIES: u32 = 3;
