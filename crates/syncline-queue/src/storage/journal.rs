@@ -73,7 +73,7 @@ struct Inner {
     homes: BTreeMap<u64, u32>,
     /// Records that are needed until a time for the keys in them, though their items are gone.
     pinned: BTreeMap<(Millis, u64), u32>,
-    /// The place after the last record.
+    /// The place after the last record before which none is on its way.
     end: u64,
     /// The time of the last record.
     time: Millis,
@@ -294,7 +294,10 @@ impl Owner for Shared {
 impl Inner {
     /// Takes in a record that is as durable as it was asked to be.
     fn land(&mut self, seq: u64, record: Record) {
-        self.end = self.end.max(seq + 1);
+        // A record that was applied ahead may overtake pushes whose sync still runs. The others come in their order.
+        if !record.is_ahead {
+            self.end = self.end.max(seq + 1);
+        }
         self.time = self.time.max(record.time);
         if self.is_live && record.is_ahead {
             return;
@@ -570,5 +573,24 @@ impl fmt::Debug for JournalQueueStorage {
             .field("stream", &self.stream.name())
             .field("counts", &self.inner().state.counts())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What went wrong: a claim that overtook a push whose sync still ran let the journal drop what came before the claim, and
+    /// with it the push that was answered a moment later.
+    #[test]
+    fn a_record_that_overtakes_a_push_does_not_let_it_go() {
+        let mut inner = Inner { is_live: true, ..Inner::default() };
+        let record = |is_ahead| Record { is_ahead, time: 1, entries: Vec::new() };
+        inner.land(9, record(false));
+        inner.land(11, record(true));
+        assert_eq!(inner.needed_from(), 10);
+        inner.land(10, record(false));
+        inner.land(12, record(false));
+        assert_eq!(inner.needed_from(), 13);
     }
 }
