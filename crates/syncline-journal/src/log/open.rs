@@ -231,13 +231,17 @@ fn repeat_len(found: &Recovered, unproven: Option<(u64, u64)>) -> u64 {
 }
 
 /// A file of a segment's size under the spare's name; on a disk nearly full, a small one.
+///
+/// Whatever is repeated, and however small it is: beside that there is an eighth of a segment for what frees space, so that a
+/// sixteenth of records fits with the frames around them. Only where not even that is to be had, less is better than
+/// nothing: who reads and deletes can open.
 fn allocate(disk: &dyn Disk, config: &Config, min_len: u64) -> Result<Box<dyn DiskFile>> {
-    let reserve =
-        |share: u64| rotate::reserve_spare(disk, (config.segment_bytes / share).max(min_len + frame_len_max(0)));
-    let mut reserved = reserve(1);
-    for share in [16, 1_024] {
+    let room = config.segment_bytes / 8;
+    let reserve = |len: u64| rotate::reserve_spare(disk, len.max(min_len + frame_len_max(0)));
+    let mut reserved = reserve(config.segment_bytes.max(min_len + room));
+    for len in [min_len + room, min_len + room / 128] {
         if reserved.as_ref().is_err_and(is_full) {
-            reserved = reserve(share);
+            reserved = reserve(len);
         }
     }
     let opened = reserved.and_then(|()| disk.open(names::SPARE, OpenMode::Write));

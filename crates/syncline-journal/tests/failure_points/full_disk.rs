@@ -59,6 +59,34 @@ fn what_frees_space_is_taken_on_a_full_disk() {
     assert_eq!(reopened(&disk.synced_image()), up_to(last));
 }
 
+/// What an opening on a full disk reserved was a sixteenth of a segment with its header in it, so that less than a sixteenth
+/// of acknowledgements and deletes fitted, though a sixteenth is promised.
+#[test]
+fn what_frees_space_is_taken_after_opening_on_a_full_disk() {
+    for free in 1..6 {
+        let (disk, mut log, stream) = start(config());
+        write(&mut log, stream).unwrap();
+        log.sync().unwrap();
+        log.witness().unwrap();
+        drop(log);
+        let disk = disk.kill_image();
+        // The segment of the last process and its reserve stay or go; a new whole segment does not fit beside them.
+        disk.set_capacity(Some(used(&disk) - 2 * BLOCK + free * BLOCK));
+        let (mut log, _) = open(&disk, config()).unwrap();
+        fill(&mut log, stream);
+        let mut bytes = 0;
+        while bytes < config().segment_bytes / 16 {
+            log.witness().unwrap();
+            let seq = essential(&mut log, stream).unwrap_or_else(|error| panic!("{free}: after {bytes}: {error:?}"));
+            bytes += payload(seq).len() as u64 + 64;
+            log.sync().unwrap();
+        }
+        let last = log.next_seq() - 1;
+        disk.set_capacity(None);
+        assert_eq!(reopened(&disk.synced_image()), up_to(last), "{free} blocks");
+    }
+}
+
 #[test]
 fn truncation_on_a_full_disk_frees_space_and_work_goes_on() {
     let (disk, mut log, stream) = start(config());

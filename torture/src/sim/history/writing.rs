@@ -48,11 +48,17 @@ impl History {
             return Ok(());
         }
         self.essential_bytes += bytes + 64;
-        if full && self.essential_bytes < self.setup.config.segment_bytes / 16 {
+        if full && self.essential_bytes < self.setup.config.segment_bytes / 16 && self.has_room() {
             let bytes = self.essential_bytes;
             return Err(format!("an essential submission was refused after {bytes} bytes of them without space"));
         }
         Ok(())
+    }
+
+    /// Whether the opening found the space that it keeps for what frees some; on a disk fuller than that it takes what is left.
+    fn has_room(&self) -> bool {
+        let newest = self.disk.files().into_iter().rfind(|(name, _)| name.starts_with("00"));
+        newest.is_some_and(|(_, len)| len > self.setup.config.segment_bytes / 8)
     }
 
     pub(super) fn submission(&mut self, essential: bool) -> Submission {
