@@ -7,13 +7,17 @@ use std::{
 };
 
 use syncline_core::{Result, port::Archive};
-use syncline_engine::{Engine, Parts, Report};
+use syncline_engine::{Engine, Parts};
 use syncline_journal::{FileDisk, Journal, Owner, RecoveryReport, Stream, Transaction};
+use syncline_queue::{QueueConfig, QueueResult, SyncQueue};
 use syncline_sql::SqliteArchive;
 
-use crate::{Backup, Builder, Inspection, Stats, Verified, backup, blocking, inspect::Facts, layout::Layout};
+use crate::{
+    Backup, Builder, Inspection, Left, Stats, Verified, backup, blocking, inspect::Facts, layout::Layout,
+    queues::Queues,
+};
 
-/// One directory that this process holds: a journal, an archive, and an engine over both.
+/// One directory that this process holds: a journal, an archive, an engine over both, and any number of queues.
 ///
 /// It is opened by [`open`](Self::open) and let go by [`shutdown`](Self::shutdown). Dropping it instead loses nothing that
 /// was acknowledged; the next opening then has more to recover.
@@ -46,6 +50,7 @@ pub struct Syncline {
     engine: Engine,
     journal: Journal,
     archive: Arc<SqliteArchive>,
+    queues: Queues,
     facts: Facts,
 }
 
@@ -77,6 +82,7 @@ impl Syncline {
         let key_id = builder.keys.current.as_ref().map(|key| key.id());
         let files = blocking::run("open directory", move || open_files(&builder)).await?;
         let Files { journal, report, archive } = files;
+        let queues = Queues::new(journal.clone(), Arc::clone(&clock));
         let parts = Parts {
             journal: Some(journal.clone()),
             archive: Some(Arc::clone(&archive) as Arc<dyn Archive>),
@@ -85,7 +91,7 @@ impl Syncline {
         };
         let started = engine.start(parts).await;
         let facts = Facts { report, key_id };
-        let syncline = Self { layout, engine, journal, archive, facts };
+        let syncline = Self { layout, engine, journal, archive, queues, facts };
         match started {
             Ok(()) => Ok(syncline),
             Err(error) => {
@@ -103,6 +109,60 @@ impl Syncline {
     /// The tiered store on this directory.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The queue called `name` on this directory, with the default settings where it is opened by this call. The same name
+    /// gives the same queue, until the directory is opened again.
+    ///
+    /// Queues stand beside the engine on one journal: the directory's encryption and compression are theirs, and
+    /// [`transaction`](Self::transaction) reaches over all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig`](syncline_queue::QueueError::InvalidConfig) for a [name](SyncQueue::check_name) that is none;
+    /// [`StorageFull`](syncline_queue::QueueError::StorageFull) when 1,000 are open;
+    /// [`Corrupted`](syncline_queue::QueueError::Corrupted) naming the record that cannot be read; what the journal says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave the queue open, and the next call gets it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use syncline::{Syncline, queue::{Priority, SyncItem}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let syncline = Syncline::open(dir).await?;
+    /// let mails = syncline.queue("mails").await?;
+    /// mails.push(SyncItem::new(json!({"to": "ada@example.org"}), Priority::High)).await?;
+    /// assert_eq!(syncline.queue("mails").await?.size(), 1);
+    ///
+    /// let left = syncline.shutdown().await;
+    /// assert_eq!((left.queues[0].name.as_str(), left.queues[0].waiting), ("mails", 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn queue(&self, name: &str) -> QueueResult<SyncQueue> {
+        self.queues.queue(name, None).await
+    }
+
+    /// [`queue`](Self::queue) with settings of its own. A path and encryption are the directory's affair and are refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`queue`](Self::queue); [`InvalidConfig`](syncline_queue::QueueError::InvalidConfig) also for settings that make no
+    /// sense, and when the queue is open with others.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`queue`](Self::queue).
+    pub async fn queue_with(&self, name: &str, config: QueueConfig) -> QueueResult<SyncQueue> {
+        self.queues.queue(name, Some(config)).await
     }
 
     /// The journal under everything in this directory.
@@ -185,19 +245,21 @@ impl Syncline {
         blocking::run("inspect directory", move || Inspection::of(&facts, &layout, &journal, &stats)).await
     }
 
-    /// Archives what is pending within the engine's deadline, and lets go of the directory. What is left stays in the
-    /// journal, and the next opening goes on with it. A second call does nothing.
-    pub async fn shutdown(&self) -> Report {
-        let report = self.engine.shutdown().await;
+    /// Ends the queues, archives what is pending, each within its own deadline, and lets go of the directory. What is left
+    /// stays in the journal, and the next opening goes on with it. A second call does nothing.
+    pub async fn shutdown(&self) -> Left {
+        let queues = self.queues.shutdown(None).await;
+        let engine = self.engine.shutdown().await;
         self.close_files().await;
-        report
+        Left { engine, queues }
     }
 
-    /// As [`shutdown`](Self::shutdown), with this deadline for what is pending.
-    pub async fn shutdown_within(&self, deadline: Duration) -> Report {
-        let report = self.engine.shutdown_within(deadline).await;
+    /// As [`shutdown`](Self::shutdown), with this deadline for the queues and again for what is pending.
+    pub async fn shutdown_within(&self, deadline: Duration) -> Left {
+        let queues = self.queues.shutdown(Some(deadline)).await;
+        let engine = self.engine.shutdown_within(deadline).await;
         self.close_files().await;
-        report
+        Left { engine, queues }
     }
 
     /// Closes archive and journal. What fails here was reported to whoever waited for it; the operator hears of it too.

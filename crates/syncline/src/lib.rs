@@ -59,6 +59,10 @@ mod inspect;
 #[cfg(feature = "sqlite")]
 mod layout;
 #[cfg(feature = "sqlite")]
+mod left;
+#[cfg(feature = "sqlite")]
+mod queues;
+#[cfg(feature = "sqlite")]
 mod restore;
 #[cfg(feature = "sqlite")]
 mod stats;
@@ -117,6 +121,8 @@ pub use {
     builder::Builder,
     directory::Syncline,
     inspect::{Inspection, Lost, Torn},
+    left::Left,
+    queues::QueueLeft,
     restore::restore,
     stats::Stats,
     verified::Verified,

@@ -11,6 +11,7 @@ mod pop;
 mod push;
 mod receipt;
 mod settle;
+mod shared;
 mod shutdown;
 mod upkeep;
 
@@ -97,10 +98,11 @@ struct Inner {
 /// Where the items are.
 enum Store {
     Memory(Box<MemoryQueueStorage>),
-    /// The journal is this queue's own.
     Journal {
         storage: JournalQueueStorage,
         journal: Journal,
+        /// Whether others stand on the journal too, so that it does not end with this queue.
+        is_shared: bool,
     },
     Given(Arc<dyn QueueStorage>),
 }

@@ -71,7 +71,7 @@ impl SyncQueue {
 
     fn saved(&self) -> u64 {
         match &self.inner.store {
-            Store::Journal { storage, journal } if self.inner.config.enable_compression => {
+            Store::Journal { storage, journal, is_shared: false } if self.inner.config.enable_compression => {
                 storage.appended_bytes().saturating_sub(journal.stats().bytes)
             }
             _ => 0,

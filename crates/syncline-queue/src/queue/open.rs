@@ -50,7 +50,7 @@ impl SyncQueue {
         let keys = KeyRing { current: key.filter(|_| config.enable_encryption), older: Vec::new() };
         let journal = open_journal(path, &config, keys)?;
         let storage = JournalQueueStorage::open(&journal, NAME).map_err(of_opening)?;
-        Ok(Self::of(Store::Journal { storage, journal }, config, clock))
+        Ok(Self::of(Store::Journal { storage, journal, is_shared: false }, config, clock))
     }
 
     /// [`with_config`](Self::with_config) for tasks: the disk is waited for on a thread of its own.
@@ -89,14 +89,7 @@ impl SyncQueue {
         config: QueueConfig,
         clock: Arc<dyn Clock>,
     ) -> QueueResult<Self> {
-        config.validate()?;
-        let refused = [
-            ("persistence_path", config.persistence_path.is_some()),
-            ("enable_encryption", config.enable_encryption),
-        ];
-        if let Some((name, _)) = refused.into_iter().find(|(_, is_set)| *is_set) {
-            return Err(QueueError::InvalidConfig(format!("{name} is set, and the storage is given")));
-        }
+        check_given(&config)?;
         Ok(Self::of(Store::Given(storage), config, clock))
     }
 
@@ -108,6 +101,19 @@ impl SyncQueue {
 impl Default for SyncQueue {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Whether these settings suit a storage that is given: what is its own affair must not be asked for.
+pub(super) fn check_given(config: &QueueConfig) -> QueueResult<()> {
+    config.validate()?;
+    let refused = [
+        ("persistence_path", config.persistence_path.is_some()),
+        ("enable_encryption", config.enable_encryption),
+    ];
+    match refused.into_iter().find(|(_, is_set)| *is_set) {
+        Some((name, _)) => Err(QueueError::InvalidConfig(format!("{name} is set, and the storage is given"))),
+        None => Ok(()),
     }
 }
 
@@ -132,7 +138,7 @@ fn settings(config: &QueueConfig, keys: KeyRing) -> syncline_journal::Config {
     }
 }
 
-fn of_opening(error: Error) -> QueueError {
+pub(super) fn of_opening(error: Error) -> QueueError {
     match error.kind() {
         ErrorKind::Conflict => QueueError::AlreadyOpen(error),
         ErrorKind::Denied => QueueError::EncryptionError(error),

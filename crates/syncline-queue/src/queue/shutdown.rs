@@ -7,7 +7,7 @@ use crate::{QueueError, QueueResult};
 
 impl SyncQueue {
     /// Ends the queue: refuses new work, wakes all who wait, waits for calls that have begun, and closes the journal with all
-    /// that was answered on disk. Items stay where they are; those in hand are back in their places when it is opened again.
+    /// that was answered on disk, unless others stand on it too. Items stay where they are; those in hand are back in their places when it is opened again.
     ///
     /// It waits for [`shutdown_deadline`](crate::QueueConfig::shutdown_deadline) at most. A second call does the same.
     ///
@@ -42,7 +42,7 @@ impl SyncQueue {
         inner.gate.close();
         // An outcome may have come in between.
         is_empty &= inner.before(deadline, inner.gate.emptied()).await.is_some();
-        if let Store::Journal { journal, .. } = &inner.store {
+        if let Store::Journal { journal, is_shared: false, .. } = &inner.store {
             let journal = journal.clone();
             on_thread("syncline-queue-close", move || journal.close())
                 .await?
