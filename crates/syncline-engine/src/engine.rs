@@ -262,7 +262,7 @@ impl Engine {
     }
 
     /// The running engine.
-    fn spine(&self) -> Result<&Arc<Spine>> {
+    pub(crate) fn spine(&self) -> Result<&Arc<Spine>> {
         match self.shared.spine.get() {
             Some(spine) => Ok(spine),
             None if self.state() == EngineState::ShuttingDown => Err(closed()),

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use syncline_core::{Error, ErrorKind, Hlc, Key, Result, Version, port::Clock};
-use syncline_journal::{Commit, Durability, Journal, Stream};
+use syncline_journal::{Commit, Durability, Journal, Stream, Transaction};
 
 use crate::{
     SyncItem, admit,
@@ -119,6 +119,34 @@ impl Ingest {
         };
         *handed += drafts.len() as u64;
         Ok(outcome)
+    }
+
+    /// Stamps `draft` and stages it. It counts as handed over until it is [taken back](Self::take_back). Its units must be
+    /// taken.
+    ///
+    /// # Errors
+    ///
+    /// Why the gate is shut, or what the transaction says. Nothing was staged then.
+    pub(crate) fn stage(
+        &self,
+        draft: &mut Draft,
+        transaction: &mut Transaction,
+        stream: &Stream,
+        (hlc, clock): (&Hlc, &dyn Clock),
+    ) -> Result<()> {
+        draft.encode();
+        let mut gate = self.gate();
+        gate.lane.as_ref().map_err(Error::share)?;
+        draft.version = hlc.stamp(clock.wall());
+        codec::stamp(&mut draft.payload, draft.version);
+        transaction.stage(stream, std::mem::take(&mut draft.payload))?;
+        gate.handed += 1;
+        Ok(())
+    }
+
+    /// A draft that was staged will never be there.
+    pub(crate) fn take_back(&self) {
+        self.gate().handed -= 1;
     }
 
     /// Records handed over so far.

@@ -75,6 +75,7 @@ mod receipt;
 mod scan;
 mod shutdown;
 mod spine;
+mod staged;
 mod start;
 mod stats;
 mod store;
@@ -89,6 +90,7 @@ pub use lifecycle::EngineState;
 pub use quarantine::Quarantined;
 pub use receipt::{Durability, Receipt, Settled};
 pub use shutdown::Report;
+pub use staged::Staged;
 pub use start::Parts;
 pub use stats::EngineStats;
 

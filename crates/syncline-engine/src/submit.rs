@@ -68,7 +68,7 @@ impl Spine {
     }
 
     /// Step 1.
-    fn draft(&self, item: SyncItem) -> Result<Draft> {
+    pub(crate) fn draft(&self, item: SyncItem) -> Result<Draft> {
         self.check_open()?;
         let key = item.key()?;
         let (len, max) = (item.content_bytes().len(), self.config.content_bytes_max);

@@ -11,6 +11,7 @@ use syncline_core::{Error, ErrorKind, Result};
 
 use crate::{
     Seq,
+    reservation::Reservations,
     sync::{Condvar, Mutex, lock, wait},
 };
 
@@ -36,6 +37,8 @@ pub struct Commit {
 /// The other end of a [`Commit`]. Dropped without an answer, it answers that the outcome is not known.
 pub(crate) struct Settle {
     slot: Option<Arc<Slot>>,
+    /// Kept when the answer is good, given back otherwise; before the answer, so that who has it sees its effects.
+    reservations: Reservations,
 }
 
 struct Slot {
@@ -55,15 +58,20 @@ enum Waiter {
     Task(Waker),
 }
 
-/// Both ends of an answer.
-pub(crate) fn slot() -> (Settle, Commit) {
+/// Both ends of an answer, with what is reserved for what is asked.
+pub(crate) fn slot(reservations: Reservations) -> (Settle, Commit) {
     let slot = Arc::new(Slot { state: Mutex::new(State::Open(Waiter::None)), settled: Condvar::new() });
-    (Settle { slot: Some(Arc::clone(&slot)) }, Commit { slot })
+    (Settle { slot: Some(Arc::clone(&slot)), reservations }, Commit { slot })
 }
 
 impl Settle {
     /// Gives the answer and wakes who waits for it.
     pub(crate) fn settle(mut self, outcome: Result<Committed>) {
+        let reservations = std::mem::take(&mut self.reservations);
+        match &outcome {
+            Ok(_) => reservations.into_iter().for_each(|reservation| reservation.keep()),
+            Err(_) => drop(reservations),
+        }
         if let Some(slot) = self.slot.take() {
             slot.settle(outcome);
         }
@@ -72,6 +80,7 @@ impl Settle {
 
 impl Drop for Settle {
     fn drop(&mut self) {
+        self.reservations.clear();
         if let Some(slot) = self.slot.take() {
             let message = "the journal's thread ended before it answered; the outcome is not known";
             slot.settle(Err(Error::new(ErrorKind::Poisoned, message)));
@@ -152,10 +161,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_and_a_thread_get_the_answer() {
-        let (settle, commit) = slot();
+        let (settle, commit) = slot(Vec::new());
         settle.settle(Ok(committed(3)));
         assert_eq!(commit.await.unwrap(), committed(3));
-        let (settle, commit) = slot();
+        let (settle, commit) = slot(Vec::new());
         let waiter =
             syncline_core::rt::thread("waiter", move || assert_eq!(commit.wait().unwrap(), committed(4))).unwrap();
         settle.settle(Ok(committed(4)));
@@ -164,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_end_that_is_dropped_answers_that_the_outcome_is_not_known() {
-        let (settle, commit) = slot();
+        let (settle, commit) = slot(Vec::new());
         drop(settle);
         assert_eq!(commit.wait().unwrap_err().kind(), ErrorKind::Poisoned);
     }
@@ -177,7 +186,7 @@ mod loom_models {
     #[test]
     fn a_waiting_thread_always_gets_the_answer() {
         loom::model(|| {
-            let (settle, commit) = slot();
+            let (settle, commit) = slot(Vec::new());
             let waiter = loom::thread::spawn(move || commit.wait().is_ok());
             settle.settle(Ok(Committed { first: Seq::new(1), last: Seq::new(1) }));
             assert!(waiter.join().unwrap());
@@ -187,7 +196,7 @@ mod loom_models {
     #[test]
     fn a_waiting_task_always_gets_the_answer() {
         loom::model(|| {
-            let (settle, commit) = slot();
+            let (settle, commit) = slot(Vec::new());
             let waiter = loom::thread::spawn(move || loom::future::block_on(commit).is_ok());
             settle.settle(Ok(Committed { first: Seq::new(1), last: Seq::new(1) }));
             assert!(waiter.join().unwrap());

@@ -16,6 +16,7 @@ use crate::{
     log::{Log, Submission},
     owners::{Owners, Seat},
     replay::Plan,
+    reservation::Reservations,
     sync::{Mutex, lock},
     threads, verify,
 };
@@ -219,13 +220,24 @@ impl Journal {
 
 impl Handle {
     pub(crate) fn transaction(self: &Arc<Self>) -> Transaction {
-        Transaction { handle: Arc::clone(self), submission: Submission::default(), bytes: 0, framed: 0 }
+        Transaction {
+            handle: Arc::clone(self),
+            submission: Submission::default(),
+            reservations: Vec::new(),
+            bytes: 0,
+            framed: 0,
+        }
     }
 
-    pub(crate) fn submit(&self, submission: Submission, durability: Durability) -> Result<Commit> {
+    pub(crate) fn submit(
+        &self,
+        submission: Submission,
+        reservations: Reservations,
+        durability: Durability,
+    ) -> Result<Commit> {
         let bytes = submission.frame_bytes();
         let urgent = durability == Durability::Buffered;
-        let (settle, commit) = commit::slot();
+        let (settle, commit) = commit::slot(reservations);
         self.shared.hub.submit(Queued { submission, durability, settle }, bytes, urgent)?;
         Ok(commit)
     }

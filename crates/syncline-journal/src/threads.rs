@@ -97,20 +97,32 @@ fn write_and_answer(shared: &Shared, batch: Vec<Queued>) {
     shared.hub.synced(true);
 }
 
+/// What was refused is answered once the log is free: what is given back then takes locks of its owners.
 fn write(shared: &Shared, batch: Vec<Queued>) -> (Vec<Written>, Option<Error>) {
-    let mut log = lock(&shared.log);
-    let mut written = Vec::with_capacity(batch.len());
+    let mut outcome = Outcome { written: Vec::with_capacity(batch.len()), refused: Vec::new() };
+    let poisoned = write_all(&mut lock(&shared.log), batch, &mut outcome).err();
+    for (settle, error) in outcome.refused {
+        settle.settle(Err(error));
+    }
+    (outcome.written, poisoned)
+}
+
+/// What became of a batch.
+struct Outcome {
+    written: Vec<Written>,
+    refused: Vec<(Settle, Error)>,
+}
+
+fn write_all(log: &mut Log, batch: Vec<Queued>, outcome: &mut Outcome) -> Result<()> {
     let mut rest = batch.into_iter().peekable();
     while rest.peek().is_some() {
         let frame = next_frame(&mut rest);
-        if let Err(error) = write_frame(&mut log, frame, &mut written) {
-            for queued in rest {
-                queued.settle.settle(Err(error.share()));
-            }
-            return (written, Some(error));
+        if let Err(error) = write_frame(log, frame, outcome) {
+            outcome.refused.extend(rest.map(|queued| (queued.settle, error.share())));
+            return Err(error);
         }
     }
-    (written, None)
+    Ok(())
 }
 
 /// Takes submissions for one frame: as many as fit, at least one.
@@ -127,14 +139,14 @@ fn next_frame(rest: &mut std::iter::Peekable<impl Iterator<Item = Queued>>) -> V
 
 /// Writes one frame. Without space, writes what is essential of it alone and refuses the rest. Fails when nothing more can
 /// be written.
-fn write_frame(log: &mut Log, frame: Vec<Queued>, written: &mut Vec<Written>) -> Result<()> {
+fn write_frame(log: &mut Log, frame: Vec<Queued>, outcome: &mut Outcome) -> Result<()> {
     let (submissions, mut waiters): (Vec<Submission>, Vec<(Durability, Settle)>) = frame
         .into_iter()
         .map(|queued| (queued.submission, (queued.durability, queued.settle)))
         .unzip();
     match log.write(&submissions) {
         Ok(first) => {
-            accept(submissions, waiters, first, written);
+            accept(submissions, waiters, first, &mut outcome.written);
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::Full => {
@@ -144,12 +156,12 @@ fn write_frame(log: &mut Log, frame: Vec<Queued>, written: &mut Vec<Written>) ->
                     essential.push(submission);
                     kept.push(waiter);
                 } else {
-                    waiter.1.settle(Err(error.share()));
+                    outcome.refused.push((waiter.1, error.share()));
                 }
             }
-            write_essential(log, essential, kept, written)
+            write_essential(log, essential, kept, outcome)
         }
-        Err(error) => refuse(log, waiters, error),
+        Err(error) => refuse(log, waiters, error, outcome),
     }
 }
 
@@ -157,17 +169,17 @@ fn write_essential(
     log: &mut Log,
     submissions: Vec<Submission>,
     waiters: Vec<(Durability, Settle)>,
-    written: &mut Vec<Written>,
+    outcome: &mut Outcome,
 ) -> Result<()> {
     if submissions.is_empty() {
         return Ok(());
     }
     match log.write(&submissions) {
         Ok(first) => {
-            accept(submissions, waiters, first, written);
+            accept(submissions, waiters, first, &mut outcome.written);
             Ok(())
         }
-        Err(error) => refuse(log, waiters, error),
+        Err(error) => refuse(log, waiters, error, outcome),
     }
 }
 
@@ -184,11 +196,9 @@ fn accept(
     }
 }
 
-/// Answers those whose frame was not written. Unless the log is at its end, the rest may still be.
-fn refuse(log: &Log, waiters: Vec<(Durability, Settle)>, error: Error) -> Result<()> {
-    for (_, settle) in waiters {
-        settle.settle(Err(error.share()));
-    }
+/// Refuses those whose frame was not written. Unless the log is at its end, the rest may still be.
+fn refuse(log: &Log, waiters: Vec<(Durability, Settle)>, error: Error, outcome: &mut Outcome) -> Result<()> {
+    outcome.refused.extend(waiters.into_iter().map(|(_, settle)| (settle, error.share())));
     if log.poisoned().is_some() { Err(error) } else { Ok(()) }
 }
 

@@ -6,18 +6,20 @@ use bytes::Bytes;
 use syncline_core::{Error, ErrorKind, Result, limits};
 
 use crate::{
-    Commit, Durability, Stream,
+    Commit, Durability, Reservation, Stream,
     frame::{self, PLAIN_MAX},
     journal::Handle,
     log::Submission,
+    reservation::Reservations,
 };
 
-/// Collects records. Dropping it writes none of them.
+/// Collects records. Dropping it writes none of them, and gives back what rooms reserved for them.
 #[derive(Debug)]
 #[must_use = "nothing is written before `commit`"]
 pub struct Transaction {
     pub(crate) handle: Arc<Handle>,
     pub(crate) submission: Submission,
+    pub(crate) reservations: Reservations,
     /// Bytes of the records, and bytes that they take in a frame.
     pub(crate) bytes: usize,
     pub(crate) framed: usize,
@@ -52,6 +54,23 @@ impl Transaction {
         Ok(())
     }
 
+    /// Lets the transaction own what a room reserved for records that it staged: kept once they are durable and applied, given
+    /// back otherwise. What holds one is committed with `Sync`, whatever is asked: nobody may see what is reserved for before
+    /// it survives.
+    pub fn reserve(&mut self, reservation: Box<dyn Reservation>) {
+        self.reservations.push(reservation);
+    }
+
+    /// Records that were staged so far: the next one stands this many places after the first.
+    pub fn len(&self) -> usize {
+        self.submission.records.len()
+    }
+
+    /// Whether nothing was staged.
+    pub fn is_empty(&self) -> bool {
+        self.submission.records.is_empty()
+    }
+
     /// Marks it as freeing more than it takes, such as a delete or an acknowledgement: it may use the reserved segment when
     /// the disk is full.
     pub fn essential(&mut self) {
@@ -69,6 +88,7 @@ impl Transaction {
         if self.submission.records.is_empty() {
             return Err(Error::new(ErrorKind::Invalid, "the transaction holds no records"));
         }
-        self.handle.submit(self.submission, durability)
+        let durability = if self.reservations.is_empty() { durability } else { Durability::Sync };
+        self.handle.submit(self.submission, self.reservations, durability)
     }
 }

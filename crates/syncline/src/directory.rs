@@ -170,7 +170,8 @@ impl Syncline {
         &self.journal
     }
 
-    /// Begins a transaction over any streams of this directory: all of its records are there, or none is.
+    /// Begins a transaction over engine, queues and any streams of this directory: all that is staged in it is there, or none
+    /// is. See [`Engine::stage`], [`SyncQueue::stage`] and [`SyncQueue::stage_completed`].
     pub fn transaction(&self) -> Transaction {
         self.journal.transaction()
     }

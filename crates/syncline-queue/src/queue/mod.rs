@@ -13,6 +13,7 @@ mod receipt;
 mod settle;
 mod shared;
 mod shutdown;
+mod stage;
 mod upkeep;
 
 use std::{

@@ -128,7 +128,7 @@ impl Inner {
         }
     }
 
-    fn note_pushed(&self, items: &[NewItem], told: &[Pushed]) {
+    pub(super) fn note_pushed(&self, items: &[NewItem], told: &[Pushed]) {
         let added = told.iter().filter(|told| **told == Pushed::Inserted).count();
         let live = self.live_now();
         {

@@ -261,7 +261,7 @@ impl Inner {
         }
     }
 
-    fn note_settled(&self, id: &str, token: Option<u64>, settled: Settled) {
+    pub(super) fn note_settled(&self, id: &str, token: Option<u64>, settled: Settled) {
         let now = self.clock.now();
         let mut book = self.book();
         let took = book.let_go(id, token, now);

@@ -12,6 +12,8 @@
 //! Claims and what upkeep does are applied first and written `Buffered`: only this process sees them, and they must be
 //! counted before anybody works, but a loss of power ends every worker with them.
 
+mod staged;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
