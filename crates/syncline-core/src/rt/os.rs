@@ -113,6 +113,15 @@ pub fn pause(pause: std::time::Duration) {
     std::thread::sleep(pause);
 }
 
+/// Kills every process of the group `group`. One that has ended already is no error.
+pub fn kill_group(group: u32) {
+    let group = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw);
+    if let Some(group) = group {
+        // There may be nobody left.
+        let _ended = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+}
+
 /// This process's number.
 pub fn process_id() -> u32 {
     std::process::id()

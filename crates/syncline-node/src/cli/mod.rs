@@ -13,6 +13,7 @@ mod keygen;
 mod man;
 mod pages;
 mod put;
+mod queue;
 mod restore;
 mod scan;
 mod stats;
@@ -93,6 +94,7 @@ enum Command {
     Put(put::Put),
     Delete(delete::Delete),
     Scan(scan::Scan),
+    Queue(queue::Queue),
     Export(export::Export),
     Stats(stats::Stats),
     Verify(verify::Verify),
@@ -143,6 +145,7 @@ async fn act(command: Command, context: Context) -> Result<Exit> {
         Command::Put(put) => put.run(context).await,
         Command::Delete(delete) => delete.run(context).await,
         Command::Scan(scan) => scan.run(context).await,
+        Command::Queue(queue) => queue.run(context).await,
         Command::Export(export) => export.run(context).await,
         Command::Stats(stats) => stats.run(context).await,
         Command::Verify(verify) => verify.run(context).await,

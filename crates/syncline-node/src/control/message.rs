@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use syncline::{Error, ErrorKind, Inspection, Stats, Verified};
 
-use crate::store::{About, Kind, Put, Scan};
+use crate::store::{About, Ask, Kind, Put, Scan, Told};
 
 /// Number of this protocol. Both sides must speak the same: they are one program.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// What a client asks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,6 +48,13 @@ pub(crate) enum Request {
     Backup,
     /// What a doctor looks at.
     Inspect,
+    /// A question to a queue.
+    Queue {
+        /// Its name.
+        name: String,
+        /// What is asked.
+        ask: Ask,
+    },
 }
 
 impl Request {
@@ -56,6 +63,7 @@ impl Request {
         match self {
             // A repeat would stamp a new version, perhaps over somebody else's.
             Self::Put { only_changed, .. } => *only_changed,
+            Self::Queue { ask, .. } => ask.is_repeatable(),
             Self::Delete { .. } | Self::Backup => false,
             Self::Hello { .. }
             | Self::Get { .. }
@@ -117,6 +125,8 @@ pub(crate) enum Reply {
     Backup(syncline::Backup),
     /// To [`Request::Inspect`].
     Inspection(Inspection),
+    /// To [`Request::Queue`].
+    Queue(Told),
     /// The request was not done.
     Failed(Fault),
     /// The owner is about to end: what was asked after its last reply was not begun.

@@ -170,6 +170,7 @@ async fn perform(local: &Local, request: Request, body: Bytes) -> Result<(Reply,
             Reply::Backup(local.backup(dest).await?)
         }
         Request::Inspect => Reply::Inspection(local.inspect().await?),
+        Request::Queue { name, ask } => Reply::Queue(local.queue(&name, ask).await?),
     };
     Ok((reply, Vec::new()))
 }

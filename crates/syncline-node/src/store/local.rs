@@ -9,6 +9,7 @@ use syncline::{
 };
 
 use super::item::{Item, NewItem, Page, Put, PutResult, Scan};
+use super::queue::{self, Ask, Told};
 
 /// Rough size of a page in bytes: small in memory, large enough that pages are few.
 const PAGE_BYTES: usize = 4 * 1_024 * 1_024;
@@ -122,6 +123,11 @@ impl Local {
     /// Copies the archive, with all that was accepted so far, to `dest`.
     pub(crate) async fn backup(&self, dest: &Path) -> Result<Backup> {
         self.syncline.backup(dest).await
+    }
+
+    /// Asks the queue called `name`.
+    pub(crate) async fn queue(&self, name: &str, ask: Ask) -> Result<Told> {
+        queue::ask(&self.syncline, name, ask).await
     }
 
     /// What a doctor looks at.

@@ -3,6 +3,7 @@
 mod item;
 mod local;
 mod open;
+mod queue;
 mod remote;
 mod session;
 
@@ -11,6 +12,7 @@ use std::{path::Path, sync::Arc};
 pub(crate) use item::{About, Item, Kind, NewItem, Page, Put, PutResult, Scan};
 pub(crate) use local::Local;
 pub(crate) use open::{Access, Settings};
+pub(crate) use queue::{Ask, Job, Told};
 use remote::Remote;
 pub(crate) use session::Session;
 use syncline::{Backup, Error, ErrorKind, Inspection, Result, Stats, Verified};
@@ -115,6 +117,14 @@ impl Store {
         match self {
             Self::Local(local, _) => local.inspect().await,
             Self::Remote(remote) => remote.inspect().await,
+        }
+    }
+
+    /// Asks the queue called `name`.
+    pub(crate) async fn queue(&self, name: &str, ask: Ask) -> Result<Told> {
+        match self {
+            Self::Local(local, _) => local.queue(name, ask).await,
+            Self::Remote(remote) => remote.queue(name, ask).await,
         }
     }
 

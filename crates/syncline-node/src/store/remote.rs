@@ -5,7 +5,10 @@ use std::{os::unix::ffi::OsStrExt, path::Path, sync::Arc};
 use bytes::Bytes;
 use syncline::{Backup, Error, ErrorKind, Inspection, Result, Stats, Verified};
 
-use super::item::{About, Item, NewItem, Page, PutResult, Scan};
+use super::{
+    item::{About, Item, NewItem, Page, PutResult, Scan},
+    queue::{Ask, Told},
+};
 use crate::control::{Client, PutHeader, Reply, Request};
 
 /// A directory that another process holds.
@@ -90,6 +93,14 @@ impl Remote {
         let path = Bytes::copy_from_slice(dest.as_os_str().as_bytes());
         match self.client.ask(&Request::Backup, &[path]).await? {
             (Reply::Backup(backup), _) => Ok(backup),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// As [`Local::queue`](super::Local::queue).
+    pub(crate) async fn queue(&self, name: &str, ask: Ask) -> Result<Told> {
+        match self.client.ask(&Request::Queue { name: name.to_owned(), ask }, &[]).await? {
+            (Reply::Queue(told), _) => Ok(told),
             _ => Err(unexpected()),
         }
     }

@@ -4,5 +4,6 @@ mod crash;
 mod import;
 mod items;
 mod owner;
+mod queue;
 mod refusals;
 mod support;

@@ -7,14 +7,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::exit::{Failure, Result};
 
 /// Hears the user's wish to stop.
-pub(super) struct Interrupt {
+pub(crate) struct Interrupt {
     int: Signal,
     term: Signal,
 }
 
 impl Interrupt {
     /// From now on a signal does not end the process but is heard.
-    pub(super) fn listen() -> Result<Self> {
+    pub(crate) fn listen() -> Result<Self> {
         let refused = |error: io::Error| Failure::failed("unavailable", format!("cannot listen for Ctrl-C: {error}"));
         let int = signal(SignalKind::interrupt()).map_err(refused)?;
         let term = signal(SignalKind::terminate()).map_err(refused)?;
@@ -26,7 +26,7 @@ impl Interrupt {
     /// # Cancel safety
     ///
     /// A signal that came is heard by the next call.
-    pub(super) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         let heard = tokio::select! {
             heard = self.int.recv() => heard,
             heard = self.term.recv() => heard,

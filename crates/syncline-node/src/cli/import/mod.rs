@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use driver::{Driver, End};
-use interrupt::Interrupt;
+pub(super) use interrupt::Interrupt;
 use summary::Summary;
 use syncline::{port::Clock as _, rt::SystemClock};
 
