@@ -233,9 +233,8 @@ fn numbers(queue: &SyncQueue) -> Numbers {
 }
 
 fn error(error: QueueError) -> Error {
-    // A queue that ends is no owner that ends: only then may a question be asked elsewhere.
-    let kind = error.kind();
-    Error::new(kind, error.to_string()).with_source(error)
+    // A queue ends with its owner: what it refuses then, as closed, may be asked of the next one.
+    Error::new(error.kind(), error.to_string()).with_source(error)
 }
 
 #[cfg(test)]
