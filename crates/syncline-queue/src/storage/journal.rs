@@ -174,8 +174,7 @@ impl JournalQueueStorage {
         let (record, claimed) = {
             let mut inner = self.inner();
             let time = inner.clock.at(now);
-            let (entries, claimed): (Vec<_>, Vec<_>) =
-                plan::claim(&mut inner.state, claim, now, time).into_iter().unzip();
+            let (entries, claimed) = plan::claim(&mut inner.state, claim, now, time);
             (Record { is_ahead: true, time, entries }, claimed)
         };
         let mut unclaimed = Unclaimed { storage: self, seqs: record.entries.iter().filter_map(claimed_seq).collect() };

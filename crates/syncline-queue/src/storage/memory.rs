@@ -157,10 +157,7 @@ impl QueueStorage for MemoryQueueStorage {
         Box::pin(async move {
             let mut shared = self.shared();
             let time = shared.clock.at(now);
-            Ok(plan::claim(&mut shared.state, claim, now, time)
-                .into_iter()
-                .map(|(_, claimed)| claimed)
-                .collect())
+            Ok(plan::claim(&mut shared.state, claim, now, time).1)
         })
     }
 

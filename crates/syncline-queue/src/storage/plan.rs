@@ -118,26 +118,34 @@ pub(crate) fn is_at_capacity(error: &Error) -> bool {
     error.source().is_some_and(|source| source.is::<AtCapacity>())
 }
 
-/// Hands out what is next, step by step: a step is applied before the next one is looked for.
-pub(crate) fn claim(state: &mut State<Body>, claim: Claim, now: Moment, time: Millis) -> Vec<(Entry<Body>, Claimed)> {
+/// Hands out what is next, step by step: a step is applied before the next one is looked for. The steps also bury what had
+/// expired: whoever keeps them keeps all, or a later step is about an item that is dead here alone.
+pub(crate) fn claim(
+    state: &mut State<Body>,
+    claim: Claim,
+    now: Moment,
+    time: Millis,
+) -> (Vec<Entry<Body>>, Vec<Claimed>) {
     let aging = claim.aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
-    let mut claimed = Vec::new();
+    let (mut entries, mut claimed) = (Vec::new(), Vec::new());
     while claimed.len() < claim.most {
         let Some(slot) = state.next(time, aging) else { break };
         let (seq, expires_at) = (slot.seq, slot.expires_at());
         if expires_at.is_some_and(|at| at <= time) {
             let entry = Entry::Bury { seq, reason: DeadReason::Expired, error: EXPIRED.into() };
-            state.apply(entry);
+            state.apply(entry.clone());
+            entries.push(entry);
             continue;
         }
         let entry = Entry::Claim { seq };
         state.apply(entry.clone());
         state.lease_until(seq, now.steady + claim.lease);
         if let Some(slot) = state.of_seq(seq) {
-            claimed.push((entry, claimed_of(state, slot)));
+            claimed.push(claimed_of(state, slot));
+            entries.push(entry);
         }
     }
-    claimed
+    (entries, claimed)
 }
 
 /// What [`claim`] would hand out first.

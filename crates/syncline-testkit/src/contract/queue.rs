@@ -65,6 +65,7 @@ macro_rules! queue_contract {
             clause_10_somebody_is_woken_in_time,
             clause_11_the_dead_stay_until_they_are_redriven_or_purged,
             clause_11_what_expired_is_dead_and_was_not_handed_out,
+            clause_11_what_expired_and_was_redriven_lives_for_every_opener,
             clause_12_content_comes_back_byte_for_byte,
         }
     };
@@ -466,6 +467,19 @@ pub async fn clause_11_what_expired_is_dead_and_was_not_handed_out(subject: &Sub
         Standing::Leased,
         "it was taken in time"
     );
+}
+
+/// What went wrong: a claim that passed over an expired item buried it in memory alone. After a restart its redrive, which had
+/// been answered, was about an item that was not dead, and it expired again.
+pub async fn clause_11_what_expired_and_was_redriven_lives_for_every_opener(subject: &Subject) {
+    let storage = &*subject.storage;
+    push(storage, &[NewItem { expires_at: Some(at(1_000).wall), ..item("a") }], at(0)).await;
+    assert_eq!(claimed_ids(storage, 9, at(1_000)).await, [""; 0]);
+    reap_all(storage, at(1_000)).await;
+    assert_eq!(storage.redrive(&["a".to_owned()], at(2_000)).await.unwrap(), [true]);
+    let again = (subject.reopen)().await;
+    assert_eq!(again.get("a", at(2_000)).await.unwrap().unwrap().standing, Standing::Ready);
+    assert_eq!(claimed_ids(&*again, 9, at(2_000)).await, ["a"]);
 }
 
 /// Any bytes, none, and many.
