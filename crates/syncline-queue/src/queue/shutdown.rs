@@ -7,7 +7,8 @@ use crate::{QueueError, QueueResult};
 
 impl SyncQueue {
     /// Ends the queue: refuses new work, wakes all who wait, waits for calls that have begun, and closes the journal with all
-    /// that was answered on disk, unless others stand on it too. Items stay where they are; those in hand are back in their places when it is opened again.
+    /// that was answered on disk, unless others stand on it too. Items stay where they are; those in hand are back in their
+    /// places when it is opened again.
     ///
     /// It waits for [`shutdown_deadline`](crate::QueueConfig::shutdown_deadline) at most. A second call does the same.
     ///
