@@ -28,7 +28,7 @@ mod queue;
 mod state;
 mod storage;
 
-pub use config::{EncryptionService, QueueConfig};
+pub use config::{CompressionService, EncryptionService, QueueConfig};
 pub use error::{QueueError, QueueResult};
 pub use health::{HealthReport, Reason};
 pub use item::{DEFAULT_MAX_RETRIES, DeadLetter, Dedup, ItemStatus, SyncItem, priority_of};

@@ -9,7 +9,7 @@ use super::{
 use crate::{QueueError, QueueResult};
 
 /// Highest level of compression.
-const LEVEL_MAX: u32 = 9;
+pub(super) const LEVEL_MAX: u32 = 9;
 
 impl QueueConfig {
     /// Whether a queue can be made of it.

@@ -1,14 +1,15 @@
 //! Settings of a queue.
 
 mod check;
+mod compression;
 mod encryption;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::encryption::EncryptionService;
 pub(crate) use self::encryption::secret;
+pub use self::{compression::CompressionService, encryption::EncryptionService};
 
 /// Settings of a [`SyncQueue`](crate::SyncQueue). Plain data; what makes no sense is refused by [`validate`](Self::validate).
 ///
