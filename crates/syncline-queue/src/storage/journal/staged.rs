@@ -8,7 +8,7 @@ use syncline_core::{
 };
 use syncline_journal::{Reservation, Transaction};
 
-use super::{JournalQueueStorage, Shared, codec, plan};
+use super::{JournalQueueStorage, codec, owner::Shared, plan};
 use crate::storage::{codec::Record, plan::Reserved};
 
 /// Called once the steps were taken.

@@ -1,0 +1,138 @@
+//! Taking one step: the only thing that moves an item.
+
+use syncline_core::port::DeadReason;
+
+use super::{Applied, Entry, Millis, Phase, Push, State};
+
+impl<B> State<B> {
+    /// Takes one step.
+    pub(crate) fn apply(&mut self, entry: Entry<B>) -> Applied<B> {
+        match entry {
+            Entry::Push(push) => self.push(*push),
+            Entry::Claim { seq } => self.claim(seq),
+            Entry::Complete { seq } | Entry::Drop { seq } => {
+                let gone = self.slab.by_seq(seq).and_then(|at| self.discard(at));
+                gone.map_or(Applied::Moot, Applied::Gone)
+            }
+            Entry::Retry { seq, at, error } => self.retry(seq, at, error),
+            Entry::Return { seq, counts } => self.put_back(seq, counts),
+            Entry::Bury { seq, reason, error } => self.bury(seq, reason, error),
+            Entry::Redrive { seq, at } => self.redrive(seq, at),
+        }
+    }
+
+    fn push(&mut self, push: Push<B>) -> Applied<B> {
+        let reserved = self.slab.by_seq(push.seq);
+        if reserved.is_some_and(|at| self.slab.get(at).is_some_and(|slot| slot.phase != Phase::Reserved)) {
+            return Applied::Moot;
+        }
+        let lane = push.lane.as_deref().and_then(|key| self.lanes.open(key));
+        let at = match reserved {
+            Some(at) => {
+                if let Some(slot) = self.slab.get_mut(at) {
+                    slot.body = push.body;
+                }
+                at
+            }
+            // In recovery nobody reserved.
+            None => {
+                self.next_seq = self.next_seq.max(push.seq + 1);
+                if let Some(dedup) = &push.dedup {
+                    self.dedups.take(dedup, push.seq);
+                }
+                self.counts.enter(Phase::Reserved, push.priority);
+                let Push { seq, id, priority, eligible_at, max_attempts, dedup, expires_at, body, lane: _ } = push;
+                let bare = Push {
+                    seq,
+                    id,
+                    priority,
+                    eligible_at,
+                    max_attempts,
+                    dedup,
+                    expires_at,
+                    body: (),
+                    lane: None,
+                };
+                let Some(at) = self.slab.insert(self.slot_of(&bare, body)) else { return Applied::Moot };
+                at
+            }
+        };
+        if let (Some(slot), Some(lane)) = (self.slab.get_mut(at), lane) {
+            slot.lane = Some(lane);
+            slot.extra_mut();
+        }
+        self.join_lane(at);
+        self.stand(at);
+        Applied::Done
+    }
+
+    fn claim(&mut self, seq: u64) -> Applied<B> {
+        let Some(at) = self.at(seq, Phase::Waiting) else { return Applied::Moot };
+        self.unstand(at);
+        let Some(slot) = self.slab.get_mut(at) else { return Applied::Moot };
+        slot.token = slot.token.wrapping_add(1);
+        slot.attempts = slot.attempts.saturating_add(1);
+        if let Some(lane) = slot.lane {
+            self.lanes.hand_out(lane, at);
+        }
+        self.enter(at, Phase::Leased);
+        Applied::Done
+    }
+
+    fn retry(&mut self, seq: u64, at_time: Millis, error: Box<str>) -> Applied<B> {
+        let Some(at) = self.at(seq, Phase::Leased) else { return Applied::Moot };
+        self.unstand(at);
+        if let Some(slot) = self.slab.get_mut(at) {
+            slot.note_error(error);
+            slot.eligible_at = at_time;
+        }
+        self.stand(at);
+        Applied::Done
+    }
+
+    fn put_back(&mut self, seq: u64, counts: bool) -> Applied<B> {
+        let Some(at) = self.at(seq, Phase::Leased) else { return Applied::Moot };
+        self.unstand(at);
+        if let Some(slot) = self.slab.get_mut(at).filter(|_| !counts) {
+            slot.attempts = slot.attempts.saturating_sub(1);
+        }
+        self.stand(at);
+        Applied::Done
+    }
+
+    fn bury(&mut self, seq: u64, reason: DeadReason, error: Box<str>) -> Applied<B> {
+        let Some(at) = self.slab.by_seq(seq) else { return Applied::Moot };
+        if self.slab.get(at).is_none_or(|slot| matches!(slot.phase, Phase::Dead | Phase::Reserved)) {
+            return Applied::Moot;
+        }
+        self.unstand(at);
+        self.free_key(at);
+        self.enter(at, Phase::Dead);
+        self.dead.insert(seq, at);
+        let Some(slot) = self.slab.get_mut(at) else { return Applied::Moot };
+        slot.note_error(error);
+        slot.extra_mut().dead = Some(reason);
+        // Its lane may be gone by the time it comes back: it keeps the key.
+        let (lane, place) = (slot.lane.take(), slot.lane_place());
+        slot.extra_mut().left_lane = lane.and_then(|lane| self.lanes.key(lane)).map(Into::into);
+        self.leave_lane(lane, place);
+        Applied::Done
+    }
+
+    fn redrive(&mut self, seq: u64, at_time: Millis) -> Applied<B> {
+        let Some(at) = self.at(seq, Phase::Dead) else { return Applied::Moot };
+        self.dead.remove(&seq);
+        let Some(slot) = self.slab.get_mut(at) else { return Applied::Moot };
+        slot.attempts = 0;
+        slot.eligible_at = at_time;
+        let extra = slot.extra_mut();
+        extra.dead = None;
+        extra.lane_place = at_time;
+        // It was of no use at that time, and somebody wants it all the same.
+        extra.expires_at = None;
+        slot.lane = extra.left_lane.take().and_then(|key| self.lanes.open(&key));
+        self.join_lane(at);
+        self.stand(at);
+        Applied::Done
+    }
+}

@@ -1,0 +1,124 @@
+//! What is asked of the scheduler, each answered by the structure that is ordered by it.
+
+use std::time::Duration;
+
+use syncline_core::Instant;
+
+use super::{Counts, Hold, Millis, Phase, Push, Refusal, Slot, State, UPKEEP_MAX};
+
+impl<B> State<B> {
+    /// The seq of the next push.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// How many items stand where.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// All items, the dead ones too.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// The item of `id`; the newest where ids may repeat.
+    pub(crate) fn get(&self, id: &str) -> Option<&Slot<B>> {
+        self.find(id, |_| true)
+    }
+
+    /// The newest item of `id` that stands in a phase that is fit.
+    pub(crate) fn find(&self, id: &str, is_fit: impl Fn(Phase) -> bool) -> Option<&Slot<B>> {
+        self.slab.get(self.slab.by_id(id, |slot| is_fit(slot.phase))?)
+    }
+
+    /// The item of `seq`.
+    pub(crate) fn of_seq(&self, seq: u64) -> Option<&Slot<B>> {
+        self.slab.get(self.slab.by_seq(seq)?)
+    }
+
+    /// The lane key of an item.
+    pub(crate) fn lane_of<'a>(&'a self, slot: &'a Slot<B>) -> Option<&'a str> {
+        let left = || slot.extra.as_ref().and_then(|extra| extra.left_lane.as_deref());
+        slot.lane.and_then(|lane| self.lanes.key(lane)).or_else(left)
+    }
+
+    /// Who is next at `now`.
+    pub(crate) fn next(&self, now: Millis, aging: Option<Millis>) -> Option<&Slot<B>> {
+        self.slab.get(self.order.next(now, aging)?)
+    }
+
+    /// When somebody has to look again: an item is due, one is of no use any more, or a key is free. `None` when nothing
+    /// will happen by the calendar alone.
+    pub(crate) fn next_due(&self) -> Option<Millis> {
+        let expiry = self.expiries.first_key_value().map(|((at, _), _)| *at);
+        [self.order.next_due(), expiry, self.dedups.next_end()].into_iter().flatten().min()
+    }
+
+    /// How long until the next lease is over.
+    pub(crate) fn next_lease_end(&self, now: Instant) -> Option<Duration> {
+        self.leases.next_end(now)
+    }
+
+    /// Whose lease is over.
+    pub(crate) fn expired_lease(&self, now: Instant) -> Option<u64> {
+        self.leases.expired(now)
+    }
+
+    /// Sets or moves the end of the lease on `seq`, which is in hand.
+    pub(crate) fn lease_until(&mut self, seq: u64, until: Instant) {
+        if self.of_seq(seq).is_some_and(|slot| slot.phase == Phase::Leased) {
+            self.leases.set(seq, until);
+        }
+    }
+
+    /// Who holds the item of `id`; any lease will do without a `token`.
+    pub(crate) fn hold(&self, id: &str, token: Option<u32>) -> Hold {
+        let is_held = |slot: &Slot<B>| slot.phase == Phase::Leased && token.is_none_or(|token| token == slot.token);
+        match self.slab.by_id(id, is_held).and_then(|at| self.slab.get(at)) {
+            Some(slot) => Hold::Held { seq: slot.seq },
+            None if self.get(id).is_some() => Hold::Lost,
+            None => Hold::Unknown,
+        }
+    }
+
+    /// Those that are of no use any more at `now`, a few at a time: to be buried.
+    pub(crate) fn expired(&self, now: Millis) -> Vec<u64> {
+        let over = self.expiries.range(..=(now, u64::MAX)).take(UPKEEP_MAX);
+        over.map(|((_, seq), _)| *seq).collect()
+    }
+
+    /// Forgets keys whose time is over, a few at a time.
+    pub(crate) fn sweep(&mut self, now: Millis) -> usize {
+        self.dedups.sweep(now, UPKEEP_MAX)
+    }
+
+    /// Dead items after `after`, oldest first.
+    pub(crate) fn dead(&self, after: Option<u64>) -> impl Iterator<Item = &Slot<B>> {
+        let from = after.map_or(0, |after| after.saturating_add(1));
+        self.dead.range(from..).filter_map(|(_, at)| self.slab.get(*at))
+    }
+
+    /// Why a push would not be accepted, but for want of room.
+    pub(crate) fn refusal(&self, push: &Push<B>, unique_ids: bool, now: Millis) -> Option<Refusal> {
+        let of_id = unique_ids.then(|| self.find(&push.id, |phase| phase != Phase::Dead)).flatten();
+        if let Some(slot) = of_id {
+            return Some(Refusal::Duplicate { id: slot.id.clone() });
+        }
+        let holder = self.dedups.holder(&push.dedup.as_ref()?.key, now)?;
+        let id = self.of_seq(holder).map_or_else(|| push.id.clone(), |slot| slot.id.clone());
+        Some(Refusal::Duplicate { id })
+    }
+
+    /// All that are in somebody's hands: orphans, when their process is gone.
+    pub(crate) fn leased(&self) -> Vec<u64> {
+        self.slab.iter().filter(|slot| slot.phase == Phase::Leased).map(|slot| slot.seq).collect()
+    }
+
+    /// Until when the key of `seq` is taken at least.
+    pub(crate) fn key_until(&self, seq: u64) -> Option<Millis> {
+        let slot = self.of_seq(seq)?;
+        self.dedups.until(slot.extra.as_ref()?.dedup.as_deref()?, seq)
+    }
+}

@@ -1,0 +1,98 @@
+//! The calls that write, but for claims.
+
+use syncline_core::{
+    Result,
+    port::{Admission, Moment, NewItem, Pushed, Reaped, Settled, Settlement},
+};
+use syncline_journal::{Durability, Seq};
+
+use super::{JournalQueueStorage, carried_out, codec::Record, plan, steps::seq_of};
+use crate::{
+    state::{Entry, Millis, Phase},
+    storage::body::Body,
+};
+
+impl JournalQueueStorage {
+    pub(super) async fn push_all(&self, items: &[NewItem], admission: Admission, now: Moment) -> Result<Vec<Pushed>> {
+        let (mut reserved, commit) = {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            let mut reserved = plan::reserve(&mut inner.state, items, admission, time)?;
+            let record = Record { is_ahead: false, time, entries: std::mem::take(&mut reserved.entries) };
+            let commit = self.submit(&inner, &record, Durability::Sync);
+            reserved.entries = record.entries;
+            (reserved, commit)
+        };
+        let kept = match commit {
+            Ok(commit) => carried_out(commit).await,
+            Err(error) => Err(error),
+        };
+        match kept {
+            Ok(()) => Ok(std::mem::take(&mut reserved.told)),
+            Err(error) => Err(plan::give_back(&mut self.inner().state, &reserved, error)),
+        }
+    }
+
+    pub(super) async fn settle_all(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Settled>> {
+        let (told, reserved, held, commit) = {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            let (told, record, reserved, held) = inner.settle(settlements, time)?;
+            let commit = self.submit(&inner, &record, Durability::Sync);
+            (told, reserved, held, commit)
+        };
+        let kept = match commit {
+            Ok(commit) => carried_out(commit).await,
+            Err(error) => Err(error),
+        };
+        match kept {
+            Ok(()) => Ok(told),
+            Err(error) => {
+                let mut inner = self.inner();
+                inner.resume(&held);
+                Err(plan::give_back(&mut inner.state, &reserved, error))
+            }
+        }
+    }
+
+    /// Takes one step for each item that stands where it has to.
+    pub(super) async fn step_all(
+        &self,
+        ids: &[String],
+        now: Moment,
+        is_fit: fn(Phase) -> bool,
+        step: impl Fn(u64, Millis) -> Entry<Body> + Send,
+    ) -> Result<Vec<bool>> {
+        let (told, commit) = {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            let (mut entries, mut told) = (Vec::new(), Vec::with_capacity(ids.len()));
+            for id in ids {
+                let seq = inner.state.find(id, is_fit).map(|slot| slot.seq);
+                // Named twice, it is done once.
+                let is_new = seq.is_some_and(|seq| !entries.iter().any(|entry| seq_of(entry) == Some(seq)));
+                if let Some(seq) = seq.filter(|_| is_new) {
+                    entries.push(step(seq, time));
+                }
+                told.push(is_new);
+            }
+            (told, self.submit(&inner, &Record { is_ahead: false, time, entries }, Durability::Sync)?)
+        };
+        carried_out(commit).await?;
+        Ok(told)
+    }
+
+    pub(super) async fn reap_some(&self, now: Moment) -> Result<Reaped> {
+        let (reaped, needed, commit) = {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            let (reaped, entries) = inner.reap(now, time);
+            let record = Record { is_ahead: true, time, entries };
+            (reaped, inner.needed_from(), self.submit(&inner, &record, Durability::Buffered)?)
+        };
+        // What was done is done in memory; should it not be written, it is done again after a restart.
+        carried_out(commit).await?;
+        self.stream.truncate_below(Seq::new(needed));
+        Ok(reaped)
+    }
+}

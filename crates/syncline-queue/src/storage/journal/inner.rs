@@ -1,0 +1,123 @@
+//! The scheduler and what the journal still holds for it, as one thing under one lock.
+
+use std::collections::{BTreeMap, HashMap};
+
+use syncline_core::{Error, Instant, Result};
+
+use super::{codec::Record, plan, steps::seq_of};
+use crate::{
+    state::{Applied, Entry, Millis, State},
+    storage::{body::Body, time::QueueClock},
+};
+
+#[derive(Default)]
+pub(super) struct Inner {
+    pub(super) state: State<Body>,
+    pub(super) clock: QueueClock,
+    /// Items being settled, and when their leases would have ended.
+    pub(super) settling: HashMap<u64, Option<Instant>>,
+    /// How many items need the record at a place of the journal.
+    pub(super) homes: BTreeMap<u64, u32>,
+    /// Records that are needed until a time for the keys in them, though their items are gone.
+    pub(super) pinned: BTreeMap<(Millis, u64), u32>,
+    /// The place after the last record before which none is on its way.
+    pub(super) end: u64,
+    /// The time of the last record.
+    pub(super) time: Millis,
+    pub(super) is_live: bool,
+    /// The first record that could not be read.
+    pub(super) fault: Option<Error>,
+}
+
+impl Inner {
+    /// Takes in a record that is as durable as it was asked to be.
+    pub(super) fn land(&mut self, seq: u64, record: Record) {
+        // A record that was applied ahead may overtake pushes whose sync still runs. The others come in their order.
+        if !record.is_ahead {
+            self.end = self.end.max(seq + 1);
+        }
+        self.time = self.time.max(record.time);
+        if self.is_live && record.is_ahead {
+            return;
+        }
+        for entry in record.entries {
+            self.step(entry);
+        }
+    }
+
+    /// Takes a step and keeps account of the records that are needed.
+    pub(super) fn step(&mut self, entry: Entry<Body>) {
+        self.settling.remove(&seq_of(&entry).unwrap_or(u64::MAX));
+        let pushed = match &entry {
+            Entry::Push(push) => Some(push.body.home),
+            _ => None,
+        };
+        let key_until = match &entry {
+            Entry::Complete { seq } | Entry::Drop { seq } => self.state.key_until(*seq),
+            _ => None,
+        };
+        match self.state.apply(entry) {
+            Applied::Done => {
+                if let Some(home) = pushed {
+                    *self.homes.entry(home).or_default() += 1;
+                }
+            }
+            Applied::Gone(body) => match key_until.filter(|until| *until > self.time) {
+                Some(until) => *self.pinned.entry((until, body.home)).or_default() += 1,
+                None => self.leave(body.home, 1),
+            },
+            Applied::Moot => {}
+        }
+    }
+
+    pub(super) fn leave(&mut self, home: u64, count: u32) {
+        if let Some(needed) = self.homes.get_mut(&home) {
+            *needed = needed.saturating_sub(count);
+            if *needed == 0 {
+                self.homes.remove(&home);
+            }
+        }
+    }
+
+    /// The place of the first record that is needed.
+    pub(super) fn needed_from(&self) -> u64 {
+        self.homes.first_key_value().map_or(self.end, |(home, _)| *home)
+    }
+
+    /// Ends the replay. Returns what becomes of those that were in somebody's hands.
+    pub(super) fn go_live(&mut self) -> Result<Vec<Entry<Body>>> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        self.clock = QueueClock::from(self.time);
+        let orphans: Vec<_> = self.state.leased().into_iter().map(|seq| plan::returned(&self.state, seq)).collect();
+        for entry in &orphans {
+            self.state.apply(entry.clone());
+        }
+        self.is_live = true;
+        Ok(orphans)
+    }
+
+    pub(super) fn ahead(&self, entries: Vec<Entry<Body>>) -> Record {
+        Record { is_ahead: true, time: self.time, entries }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What went wrong: a claim that overtook a push whose sync still ran let the journal drop what came before the claim, and
+    /// with it the push that was answered a moment later.
+    #[test]
+    fn a_record_that_overtakes_a_push_does_not_let_it_go() {
+        let mut inner = Inner { is_live: true, ..Inner::default() };
+        let record = |is_ahead| Record { is_ahead, time: 1, entries: Vec::new() };
+        inner.land(9, record(false));
+        inner.land(11, record(true));
+        assert_eq!(inner.needed_from(), 10);
+        inner.land(10, record(false));
+        inner.land(12, record(false));
+        assert_eq!(inner.needed_from(), 13);
+    }
+}

@@ -1,0 +1,156 @@
+//! Items on the journal: the scheduler in memory, its steps on disk.
+//!
+//! How a call goes:
+//!
+//! 1. Under the lock it is decided what happens, and what it takes is reserved: ids, keys and room of a push, the lease of a
+//!    settlement.
+//! 2. Under the same lock the steps are handed to the stream as one record, which is there whole or not at all. So records
+//!    stand in the journal in the order in which they were decided, and a replay decides nothing anew. Handing over never
+//!    blocks: the journal refuses what there is no room for.
+//! 3. The journal tells the owner of the stream, in order, what is as durable as it was asked to be; there the steps are
+//!    applied. Recovery tells it the same.
+//! 4. The caller is answered.
+//!
+//! Claims and what upkeep does are applied first and written `Buffered`: only this process sees them, and they must be
+//! counted before anybody works, but a loss of power ends every worker with them.
+
+mod calendar;
+mod calls;
+mod claims;
+mod inner;
+#[cfg(test)]
+mod order_tests;
+mod owner;
+mod port;
+mod settling;
+mod staged;
+mod steps;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, MutexGuard,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use syncline_core::{
+    Result,
+    port::{Moment, Stored},
+};
+use syncline_journal::{Commit, Durability, Journal, Owner, Stream};
+
+use self::{inner::Inner, owner::Shared};
+use super::{
+    codec::{self, Record},
+    plan,
+};
+use crate::queue::Bell;
+
+/// Streams of queues begin with this; their name follows.
+const STREAM_PREFIX: &str = "queue/";
+/// A queue on a journal.
+pub struct JournalQueueStorage {
+    shared: Arc<Shared>,
+    stream: Stream,
+    /// Bytes of all records that were appended here.
+    appended_bytes: AtomicU64,
+}
+
+impl JournalQueueStorage {
+    /// The queue called `name` on `journal`, with everything that was pushed to it. Items that were in somebody's hands when
+    /// its process ended are back in their places, or dead after their last attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](syncline_core::ErrorKind::Corrupt) or [`Invalid`](syncline_core::ErrorKind::Invalid) naming the first
+    /// record that cannot be read; [`Conflict`](syncline_core::ErrorKind::Conflict) when the queue is open already; what the
+    /// journal says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use syncline_core::memory::MemoryDisk;
+    /// use syncline_journal::{Config, Journal};
+    /// use syncline_queue::JournalQueueStorage;
+    ///
+    /// # fn main() -> syncline_core::Result<()> {
+    /// let journal = Journal::open(Arc::new(MemoryDisk::new()), Config::default())?.journal;
+    /// let jobs = JournalQueueStorage::open(&journal, "jobs")?;
+    /// drop(jobs);
+    /// journal.close()
+    /// # }
+    /// ```
+    pub fn open(journal: &Journal, name: &str) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let stream = journal.stream(&format!("{STREAM_PREFIX}{name}"), Arc::clone(&shared) as Arc<dyn Owner>)?;
+        let storage = Self { shared, stream, appended_bytes: AtomicU64::new(0) };
+        let commit = {
+            let mut inner = storage.inner();
+            let orphans = inner.go_live()?;
+            let record = inner.ahead(orphans);
+            storage.submit(&inner, &record, Durability::Buffered)?
+        };
+        if let Some(commit) = commit {
+            commit.wait()?;
+        }
+        Ok(storage)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.shared.inner()
+    }
+
+    /// Hands steps to the journal; `None` where there are none. Who decides on them holds the lock until this returned.
+    fn submit(&self, _decided_under: &Inner, record: &Record, durability: Durability) -> Result<Option<Commit>> {
+        if record.entries.is_empty() {
+            return Ok(None);
+        }
+        let bytes = codec::encode(record);
+        self.appended_bytes.fetch_add(bytes.len() as u64, Relaxed);
+        self.stream.append(bytes, durability).map(Some)
+    }
+
+    /// Bytes of all records that were appended here, before they were compressed.
+    pub(crate) fn appended_bytes(&self) -> u64 {
+        self.appended_bytes.load(Relaxed)
+    }
+
+    /// Tells `bell` of all that is carried out from now on.
+    pub(crate) fn tell(&self, bell: Arc<Bell>) {
+        self.shared.bell.get_or_init(|| bell);
+    }
+
+    /// The item that is next, untouched.
+    pub(crate) fn peek(&self, aging: Option<Duration>, now: Moment) -> Option<Stored> {
+        let mut inner = self.inner();
+        let time = inner.clock.at(now);
+        plan::peek(&inner.state, aging, time)
+    }
+}
+
+/// Waits for steps that were handed over.
+async fn carried_out(commit: Option<Commit>) -> Result<()> {
+    match commit {
+        Some(commit) => commit.await.map(drop),
+        None => Ok(()),
+    }
+}
+
+impl Drop for JournalQueueStorage {
+    fn drop(&mut self) {
+        // Another opening of the same journal may own the stream then.
+        self.stream.release();
+    }
+}
+
+impl fmt::Debug for JournalQueueStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JournalQueueStorage")
+            .field("stream", &self.stream.name())
+            .field("counts", &self.inner().state.counts())
+            .finish_non_exhaustive()
+    }
+}

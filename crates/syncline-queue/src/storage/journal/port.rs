@@ -1,0 +1,97 @@
+//! The port, call by call.
+
+use std::time::Duration;
+
+use syncline_core::{
+    Result,
+    port::{
+        Admission, BoxFuture, Claim, Claimed, Lease, Moment, NewItem, Pushed, QueueStats, QueueStorage, Reaped,
+        Settled, Settlement, Stored,
+    },
+};
+
+use super::{JournalQueueStorage, plan};
+use crate::state::{Entry, Phase};
+
+impl QueueStorage for JournalQueueStorage {
+    fn push<'a>(
+        &'a self,
+        items: &'a [NewItem],
+        admission: Admission,
+        now: Moment,
+    ) -> BoxFuture<'a, Result<Vec<Pushed>>> {
+        Box::pin(self.push_all(items, admission, now))
+    }
+
+    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Vec<Claimed>>> {
+        Box::pin(self.claim_some(claim, now))
+    }
+
+    fn settle<'a>(&'a self, settlements: &'a [Settlement], now: Moment) -> BoxFuture<'a, Result<Vec<Settled>>> {
+        Box::pin(self.settle_all(settlements, now))
+    }
+
+    fn extend<'a>(&'a self, leases: &'a [Lease], lease: Duration, now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        Box::pin(async move {
+            let mut inner = self.inner();
+            Ok(leases.iter().map(|one| inner.extend(one, lease, now)).collect())
+        })
+    }
+
+    fn cancel<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        Box::pin(self.step_all(ids, now, lives, |seq, _| Entry::Drop { seq }))
+    }
+
+    fn redrive<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        Box::pin(self.step_all(ids, now, is_dead, |seq, at| Entry::Redrive { seq, at }))
+    }
+
+    fn purge<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        Box::pin(self.step_all(ids, now, is_dead, |seq, _| Entry::Drop { seq }))
+    }
+
+    fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>> {
+        Box::pin(self.reap_some(now))
+    }
+
+    fn next_due(&self, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
+        Box::pin(async move {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            Ok(inner.next_due(now, time))
+        })
+    }
+
+    fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>> {
+        Box::pin(async move {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            Ok(inner.state.get(id).and_then(|slot| plan::stored(&inner.state, slot, time)))
+        })
+    }
+
+    fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {
+        Box::pin(async move {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            let state = &inner.state;
+            let after = after.and_then(|id| state.find(id, is_dead)).map(|slot| slot.seq);
+            Ok(state.dead(after).filter_map(|slot| plan::stored(state, slot, time)).take(limit).collect())
+        })
+    }
+
+    fn stats(&self, _now: Moment) -> BoxFuture<'_, Result<QueueStats>> {
+        Box::pin(async move {
+            let counts = self.inner().state.counts();
+            Ok(QueueStats { waiting: counts.waiting, leased: counts.leased, dead: counts.dead })
+        })
+    }
+}
+
+fn is_dead(phase: Phase) -> bool {
+    phase == Phase::Dead
+}
+
+fn lives(phase: Phase) -> bool {
+    !matches!(phase, Phase::Dead | Phase::Reserved)
+}

@@ -1,0 +1,24 @@
+//! Which item a step is about.
+
+use crate::{state::Entry, storage::body::Body};
+
+pub(super) fn claimed_seq(entry: &Entry<Body>) -> Option<u64> {
+    match entry {
+        Entry::Claim { seq } => Some(*seq),
+        _ => None,
+    }
+}
+
+/// The item that a step is about; `None` for a push, which is about a new one.
+pub(super) fn seq_of(entry: &Entry<Body>) -> Option<u64> {
+    match entry {
+        Entry::Push(_) => None,
+        Entry::Claim { seq }
+        | Entry::Complete { seq }
+        | Entry::Retry { seq, .. }
+        | Entry::Return { seq, .. }
+        | Entry::Bury { seq, .. }
+        | Entry::Redrive { seq, .. }
+        | Entry::Drop { seq } => Some(*seq),
+    }
+}
