@@ -5,6 +5,7 @@
 //! | `queue` | [`SyncQueue`]: what users hold |
 //! | `item`, `config`, `metrics`, `health`, [`prelude`] | what is pushed, how it is set up, what it says of itself |
 //! | `state` | the scheduler, pure: what stands where, and who is next |
+//! | `original` | taking over the file of the original queue |
 //! | `storage` | the port's implementations of this room: [`JournalQueueStorage`], [`MemoryQueueStorage`] |
 #![cfg_attr(
     not(test),
@@ -23,6 +24,7 @@ mod error;
 mod health;
 mod item;
 mod metrics;
+mod original;
 pub mod prelude;
 mod queue;
 mod state;

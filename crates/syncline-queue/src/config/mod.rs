@@ -34,7 +34,7 @@ pub struct QueueConfig {
     /// Items that [`pop_many`](crate::SyncQueue::pop_many) takes, and dead letters that are redriven or purged in one step.
     /// Default 100.
     pub batch_size: usize,
-    /// The directory of the queue's journal, made where it is missing. `None` (default) keeps items in memory alone.
+    /// The directory of the queue's journal, made where it is missing. A file of the original queue there is taken over. `None` (default) keeps items in memory alone.
     pub persistence_path: Option<PathBuf>,
     /// Oldest that what need not be on disk at once may grow without a sync: the record of who took what. Pushes and outcomes
     /// are on disk before they are answered, whatever this says. Zero leaves it to the next of them. Default 30 s.

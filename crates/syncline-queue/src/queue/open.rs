@@ -4,13 +4,17 @@ use std::{path::Path, sync::Arc};
 
 use syncline_core::{
     Error, ErrorKind,
-    port::{Clock, QueueStorage},
+    port::{Clock, Moment, QueueStorage},
     rt::{self, SystemClock},
 };
 use syncline_journal::{FileDisk, Journal, KeyRing};
+use zeroize::Zeroizing;
 
 use super::{Store, SyncQueue};
-use crate::{JournalQueueStorage, QueueConfig, QueueError, QueueResult, config};
+use crate::{
+    JournalQueueStorage, QueueConfig, QueueError, QueueResult, config,
+    original::{self, Target},
+};
 
 /// The name of the queue on a journal of its own.
 const NAME: &str = "queue";
@@ -26,6 +30,10 @@ impl SyncQueue {
     /// [`persistence_path`](QueueConfig::persistence_path). Works outside any runtime. With a path it blocks; in a task
     /// [`open`](Self::open) does not.
     ///
+    /// A file of the original queue at that path is taken over once: what waits, what was in hand and what had failed, in the
+    /// order in which it was made, is durable in the directory that stands there then, and the file is kept beside it with
+    /// `.v1.bak` after its name. Whether it is compressed or encrypted is read from it; a key that it needs has to be given.
+    ///
     /// Items that were in hand when their process ended are back in their places, or dead after their last attempt.
     ///
     /// # Errors
@@ -33,7 +41,7 @@ impl SyncQueue {
     /// [`InvalidConfig`](QueueError::InvalidConfig); [`AlreadyOpen`](QueueError::AlreadyOpen) naming who has the directory;
     /// [`Corrupted`](QueueError::Corrupted) naming what is damaged; [`EncryptionError`](QueueError::EncryptionError) for a
     /// wrong key or none; [`StorageFull`](QueueError::StorageFull); [`PersistenceError`](QueueError::PersistenceError). What
-    /// stands in the directory is not changed then.
+    /// stands in the directory is not changed then, nor is a file that cannot be taken over, which is named.
     pub fn with_config(config: QueueConfig) -> QueueResult<Self> {
         Self::with_clock(config, Arc::new(SystemClock))
     }
@@ -45,10 +53,20 @@ impl SyncQueue {
     /// As [`with_config`](Self::with_config).
     pub fn with_clock(mut config: QueueConfig, clock: Arc<dyn Clock>) -> QueueResult<Self> {
         config.validate()?;
-        let key = config.encryption_key.take().map(config::secret).transpose()?;
+        let given = config.encryption_key.take().map(Zeroizing::new);
+        let key = given.as_deref().cloned().map(config::secret).transpose()?;
         let Some(path) = &config.persistence_path else { return Ok(Self::in_memory(config, clock)) };
         let keys = KeyRing { current: key.filter(|_| config.enable_encryption), older: Vec::new() };
-        let journal = open_journal(path, &config, keys)?;
+        let journal = settings(&config, keys);
+        let target = Target {
+            config: &config,
+            key: given.as_ref().map(|key| key.as_slice()),
+            journal: journal.clone(),
+            queue: NAME,
+            now: Moment { wall: clock.wall(), steady: clock.now() },
+        };
+        original::take_over(path, &target)?;
+        let journal = open_journal(path, journal)?;
         let storage = JournalQueueStorage::open(&journal, NAME).map_err(of_opening)?;
         Ok(Self::of(Store::Journal { storage, journal, is_shared: false }, config, clock))
     }
@@ -117,13 +135,9 @@ pub(super) fn check_given(config: &QueueConfig) -> QueueResult<()> {
     }
 }
 
-fn open_journal(path: &Path, config: &QueueConfig, keys: KeyRing) -> QueueResult<Journal> {
-    if path.is_file() {
-        let message = format!("{} is a file, not the directory of a queue; it was not touched", path.display());
-        return Err(QueueError::PersistenceError(Error::new(ErrorKind::Invalid, message)));
-    }
+fn open_journal(path: &Path, settings: syncline_journal::Config) -> QueueResult<Journal> {
     let disk = FileDisk::open(path).map_err(QueueError::of_storage)?;
-    let opened = Journal::open(Arc::new(disk), settings(config, keys)).map_err(of_opening)?;
+    let opened = Journal::open(Arc::new(disk), settings).map_err(of_opening)?;
     Ok(opened.journal)
 }
 

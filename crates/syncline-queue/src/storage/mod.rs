@@ -5,9 +5,11 @@ mod codec;
 mod journal;
 mod memory;
 mod plan;
+mod taken_in;
 mod time;
 
 pub use journal::JournalQueueStorage;
 pub use memory::MemoryQueueStorage;
 pub(crate) use plan::is_at_capacity;
+pub(crate) use taken_in::TakenIn;
 pub(crate) use time::QueueClock;

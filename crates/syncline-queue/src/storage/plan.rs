@@ -245,6 +245,6 @@ fn push_of(item: &NewItem, seq: u64, now: Millis) -> Push<Body> {
 }
 
 /// The beginning of an error, cut between characters.
-fn short(error: &str) -> Box<str> {
+pub(crate) fn short(error: &str) -> Box<str> {
     error.get(..error.floor_char_boundary(ERROR_BYTES_MAX)).unwrap_or_default().into()
 }

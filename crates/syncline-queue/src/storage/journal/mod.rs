@@ -25,6 +25,7 @@ mod port;
 mod settling;
 mod staged;
 mod steps;
+mod take_in;
 
 use std::{
     fmt,
