@@ -4,6 +4,7 @@ mod bell;
 mod book;
 mod dead;
 mod gate;
+mod give_back;
 mod look;
 mod observe;
 mod open;
@@ -14,7 +15,9 @@ mod settle;
 mod shared;
 mod shutdown;
 mod stage;
+mod stream;
 mod upkeep;
+mod wait;
 
 use std::{
     fmt,
@@ -36,8 +39,8 @@ use syncline_resilience::{Backoff, CircuitBreaker, retry::Jitter};
 use tokio::sync::Notify;
 
 pub(crate) use self::bell::Bell;
-pub use self::receipt::PushReceipt;
 use self::{book::Book, gate::Gate, upkeep::Upkeep};
+pub use self::{receipt::PushReceipt, stream::ItemStream};
 use crate::{JournalQueueStorage, MemoryQueueStorage, QueueConfig, QueueError, QueueResult};
 
 /// Failures of the storage in a row after which pushes are refused.

@@ -1,19 +1,11 @@
 //! Popping.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
-use syncline_core::{
-    Instant,
-    port::{Claim, Claimed, Lease, QueueOutcome, Settlement},
-};
+use syncline_core::port::{Claim, Claimed, Lease, QueueOutcome, Settlement};
 
 use super::{Inner, SyncQueue, bell::UnderWay, gate::Errand};
 use crate::{QueueError, QueueResult, SyncItem, metrics::Settle};
-
-/// Shortest sleep of a waiter. A storage may say that something is due and find, a moment later, that it is not.
-const SLEEP_MIN: Duration = Duration::from_millis(1);
-/// How often a waiter looks again where a call was dropped half-way on a storage that tells nobody what it carries out.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl SyncQueue {
     /// Takes the next item, under a lease; `None` when nothing is ready.
@@ -57,51 +49,9 @@ impl SyncQueue {
     pub async fn pop_many(&self) -> QueueResult<Vec<SyncItem>> {
         self.pop_batch(self.inner.config.batch_size).await
     }
-
-    /// Takes the next item, waiting until there is one. It sleeps until it is woken or something is due; a lock is waited out.
-    ///
-    /// # Errors
-    ///
-    /// [`ShuttingDown`](QueueError::ShuttingDown), or the storage's.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`pop`](Self::pop); while it waits nothing was taken.
-    pub async fn pop_wait(&self) -> QueueResult<SyncItem> {
-        let inner = &*self.inner;
-        loop {
-            let mut woken = pin!(inner.bell.listen());
-            woken.as_mut().enable();
-            let seen = inner.bell.changes();
-            let alarm = match self.pop().await {
-                Ok(Some(item)) => return Ok(item),
-                Ok(None) => inner.next_look().await?,
-                Err(QueueError::Locked) => None,
-                Err(error) => return Err(error),
-            };
-            if !inner.bell.arm(seen, alarm) {
-                continue;
-            }
-            match alarm {
-                Some(at) => {
-                    inner.before(at, woken).await;
-                }
-                None => woken.await,
-            }
-        }
-    }
 }
 
 impl Inner {
-    /// When a waiter that found nothing has to look again by itself.
-    async fn next_look(&self) -> QueueResult<Option<Instant>> {
-        let now = self.now();
-        let due = self.watched(self.storage().next_due(now)).await?;
-        let again = (self.bell.was_abandoned() && !self.store.is_own()).then_some(LOOK_AGAIN);
-        let left = due.into_iter().chain(again).min();
-        Ok(left.map(|left| now.steady + left.max(SLEEP_MIN)))
-    }
-
     async fn take(&self, most: usize) -> QueueResult<Vec<SyncItem>> {
         if most == 0 {
             return Ok(Vec::new());

@@ -6,6 +6,7 @@ mod health;
 mod order;
 mod outcomes;
 mod settings;
+mod stream;
 mod together;
 mod waiting;
 
