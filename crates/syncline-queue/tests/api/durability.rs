@@ -137,7 +137,7 @@ async fn queues_side_by_side_do_not_meet() {
 }
 
 #[tokio::test]
-async fn a_directory_has_one_queue_at_a_time_and_a_file_is_none() {
+async fn a_directory_has_one_queue_at_a_time_and_any_file_is_none() {
     let dir = tempdir().unwrap();
     let queue = open(&dir).await;
     assert!(matches!(SyncQueue::open(at(dir.path())).await, Err(QueueError::AlreadyOpen(_))));
@@ -146,7 +146,7 @@ async fn a_directory_has_one_queue_at_a_time_and_a_file_is_none() {
 
     let file = dir.path().join("queue.dat");
     fs::write(&file, "old").unwrap();
-    assert!(matches!(SyncQueue::with_config(at(&file)), Err(QueueError::PersistenceError(_))));
+    assert!(matches!(SyncQueue::with_config(at(&file)), Err(QueueError::Corrupted(_))));
     assert_eq!(fs::read(&file).unwrap(), b"old");
 }
 
