@@ -35,7 +35,7 @@ pub use error::{QueueError, QueueResult};
 pub use health::{HealthReport, Reason};
 pub use item::{DEFAULT_MAX_RETRIES, DeadLetter, Dedup, ItemStatus, SyncItem, priority_of};
 pub use metrics::{QueueMetrics, Ratio, Throughput};
-pub use queue::{ItemStream, PushReceipt, SyncQueue};
+pub use queue::{ItemStream, JobContext, JobError, PushReceipt, SyncQueue, Worker, WorkerBuilder};
 pub use storage::{JournalQueueStorage, MemoryQueueStorage};
 pub use syncline_core::{
     Priority, WallTime,

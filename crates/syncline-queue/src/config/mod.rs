@@ -31,8 +31,8 @@ pub use self::{compression::CompressionService, encryption::EncryptionService};
 pub struct QueueConfig {
     /// Most items that live at once: waiting, scheduled or in hand. Default 10,000.
     pub max_capacity: usize,
-    /// Items that [`pop_many`](crate::SyncQueue::pop_many) and the [stream](crate::SyncQueue::stream) take at once, and dead
-    /// letters that are redriven or purged in one step. Default 100.
+    /// Items that [`pop_many`](crate::SyncQueue::pop_many), a [`Worker`](crate::Worker) and the
+    /// [stream](crate::SyncQueue::stream) take at once, and dead letters that are redriven or purged in one step. Default 100.
     pub batch_size: usize,
     /// The directory of the queue's journal, made where it is missing. A file of the original queue there is taken over. `None` (default) keeps items in memory alone.
     pub persistence_path: Option<PathBuf>,

@@ -31,6 +31,12 @@ pub struct QueueMetrics {
     pub total_leases_expired: u64,
     /// Outcomes that came under a lease that had ended.
     pub total_leases_lost: u64,
+    /// Times that the lease of an item in a worker's hands was extended.
+    pub total_leases_extended: u64,
+    /// Attempts whose handler panicked.
+    pub total_panics: u64,
+    /// Attempts whose handler did not end by its deadline.
+    pub total_overruns: u64,
     /// Items that live: waiting, scheduled or in hand.
     pub current_size: u64,
     /// Of them, in hand.

@@ -21,6 +21,9 @@ pub(crate) struct Tally {
     redriven: u64,
     leases_expired: u64,
     leases_lost: u64,
+    leases_extended: u64,
+    panics: u64,
+    overruns: u64,
     duplicates: u64,
     depth_max: u64,
     wait: Duration,
@@ -51,6 +54,9 @@ impl Tally {
             redriven: 0,
             leases_expired: 0,
             leases_lost: 0,
+            leases_extended: 0,
+            panics: 0,
+            overruns: 0,
             duplicates: 0,
             depth_max: 0,
             wait: Duration::ZERO,
@@ -86,6 +92,21 @@ impl Tally {
             Settle::Retried => self.retried += 1,
             Settle::Lost => self.leases_lost += 1,
         }
+    }
+
+    /// A lease was extended.
+    pub(crate) fn extended(&mut self) {
+        self.leases_extended += 1;
+    }
+
+    /// A handler panicked.
+    pub(crate) fn panicked(&mut self) {
+        self.panics += 1;
+    }
+
+    /// A handler did not end by its deadline.
+    pub(crate) fn overran(&mut self) {
+        self.overruns += 1;
     }
 
     pub(crate) fn cancelled(&mut self, count: u64) {
@@ -124,6 +145,9 @@ impl Tally {
             total_redriven: self.redriven,
             total_leases_expired: self.leases_expired,
             total_leases_lost: self.leases_lost,
+            total_leases_extended: self.leases_extended,
+            total_panics: self.panics,
+            total_overruns: self.overruns,
             current_size: live,
             in_flight,
             dead: sum(&stats.dead),

@@ -18,6 +18,7 @@ mod stage;
 mod stream;
 mod upkeep;
 mod wait;
+mod worker;
 
 use std::{
     fmt,
@@ -39,8 +40,12 @@ use syncline_resilience::{Backoff, CircuitBreaker, retry::Jitter};
 use tokio::sync::Notify;
 
 pub(crate) use self::bell::Bell;
-use self::{book::Book, gate::Gate, upkeep::Upkeep};
-pub use self::{receipt::PushReceipt, stream::ItemStream};
+use self::{book::Book, gate::Gate, upkeep::Upkeep, worker::Crews};
+pub use self::{
+    receipt::PushReceipt,
+    stream::ItemStream,
+    worker::{JobContext, JobError, Worker, WorkerBuilder},
+};
 use crate::{JournalQueueStorage, MemoryQueueStorage, QueueConfig, QueueError, QueueResult};
 
 /// Failures of the storage in a row after which pushes are refused.
@@ -96,6 +101,8 @@ struct Inner {
     /// For those who wait for room.
     room: Notify,
     upkeep: Upkeep,
+    /// Who works here, so that a cancel reaches them.
+    crews: Crews,
     book: Mutex<Book>,
 }
 
@@ -148,6 +155,7 @@ impl SyncQueue {
             bell,
             room: Notify::new(),
             upkeep: Upkeep::new(&config, now),
+            crews: Crews::default(),
             book: Mutex::new(Book::new(now, config.retention_period)),
             config,
             clock,

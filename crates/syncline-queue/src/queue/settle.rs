@@ -88,7 +88,7 @@ impl SyncQueue {
     ///
     /// As [`mark_completed`](Self::mark_completed).
     pub async fn mark_failed(&self, id: &str, error: Option<String>) -> QueueResult<bool> {
-        self.inner.fail(id, None, error).await
+        self.inner.fail(id, None, error, None).await
     }
 
     /// [`mark_failed`](Self::mark_failed) under this lease.
@@ -101,7 +101,7 @@ impl SyncQueue {
     ///
     /// As [`mark_completed`](Self::mark_completed).
     pub async fn mark_failed_lease(&self, id: &str, token: u64, error: Option<String>) -> QueueResult<bool> {
-        self.inner.fail(id, Some(token), error).await
+        self.inner.fail(id, Some(token), error, None).await
     }
 
     /// No attempt can succeed: the item is a dead letter at once.
@@ -171,7 +171,8 @@ impl SyncQueue {
         self.inner.extend(id, Some(token), lease).await
     }
 
-    /// Withdraws an item that is not dead, whoever has it. A worker that has it loses its lease.
+    /// Withdraws an item that is not dead, whoever has it. Who has it loses the lease: a handler of a
+    /// [`Worker`](crate::Worker) on this queue hears of it at once, one elsewhere with its next heartbeat.
     ///
     /// # Errors
     ///
@@ -198,6 +199,7 @@ impl SyncQueue {
             book.ended(id, ItemStatus::Cancelled, now);
         }
         inner.free(1);
+        inner.crews.cancel(id);
         // What was behind it in its partition is next.
         inner.bell.ring(1);
         Ok(())
@@ -205,7 +207,7 @@ impl SyncQueue {
 }
 
 impl Inner {
-    async fn complete(&self, id: &str, token: Option<u64>, push: Vec<NewItem>) -> QueueResult<()> {
+    pub(super) async fn complete(&self, id: &str, token: Option<u64>, push: Vec<NewItem>) -> QueueResult<()> {
         let follow = push.clone();
         self.settle(id, token, QueueOutcome::Complete { push }).await?;
         if !follow.is_empty() {
@@ -219,10 +221,18 @@ impl Inner {
         Ok(())
     }
 
-    async fn fail(&self, id: &str, token: Option<u64>, error: Option<String>) -> QueueResult<bool> {
+    /// The attempt failed; the next one is after `delay`, or after the queue's own.
+    pub(super) async fn fail(
+        &self,
+        id: &str,
+        token: Option<u64>,
+        error: Option<String>,
+        delay: Option<Duration>,
+    ) -> QueueResult<bool> {
         let error = error.unwrap_or_else(|| NO_REASON.to_owned());
         let (attempt, eligible_at) = self.attempt(id, token).await?;
-        let delay = self.backoff.delay_after(attempt, Duration::ZERO, || SystemRandom.next_u64());
+        let delay =
+            delay.unwrap_or_else(|| self.backoff.delay_after(attempt, Duration::ZERO, || SystemRandom.next_u64()));
         let now = self.now();
         // Where the calendar was set back before this queue was opened, the storage's time is ahead of it.
         let at = now.wall.max(eligible_at) + delay;
@@ -244,7 +254,7 @@ impl Inner {
         Ok(stored.map_or((1, WallTime::default()), |stored| (stored.item.attempt.into(), stored.item.eligible_at)))
     }
 
-    async fn settle(&self, id: &str, token: Option<u64>, outcome: QueueOutcome) -> QueueResult<Settled> {
+    pub(super) async fn settle(&self, id: &str, token: Option<u64>, outcome: QueueOutcome) -> QueueResult<Settled> {
         let _pass = self.gate.enter(Errand::Settle)?;
         let lease = Lease { id: id.to_owned(), token };
         let settlements = [Settlement { lease, outcome }];
@@ -297,7 +307,10 @@ impl Inner {
             return Err(QueueError::LeaseLost(id.to_owned()));
         }
         let until = now.steady + lease;
-        self.book().extended(id, token, until);
+        let mut book = self.book();
+        book.extended(id, token, until);
+        book.tally.extended();
+        drop(book);
         self.bell.due(until);
         Ok(())
     }

@@ -9,6 +9,7 @@ mod settings;
 mod stream;
 mod together;
 mod waiting;
+mod worker;
 
 use std::{
     pin::Pin,
@@ -76,6 +77,7 @@ fn every_future_can_be_sent() {
     sent(queue.redrive_all());
     sent(queue.purge_all());
     sent(queue.refresh());
+    sent(queue.stream());
     sent(queue.shutdown());
     sent(SyncQueue::open(QueueConfig::default()));
 }
