@@ -30,7 +30,7 @@ mod queue;
 mod state;
 mod storage;
 
-pub use config::{CompressionService, EncryptionService, QueueConfig};
+pub use config::{CompressionService, Durability, EncryptionService, QueueConfig};
 pub use error::{QueueError, QueueResult};
 pub use health::{HealthReport, Reason};
 pub use item::{DEFAULT_MAX_RETRIES, DeadLetter, Dedup, ItemStatus, SyncItem, priority_of};

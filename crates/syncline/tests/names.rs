@@ -31,13 +31,13 @@ fn every_name_is_where_it_is_documented_to_be() {
     };
 
     use syncline::queue::{
-        CompressionService, EncryptionService, HealthReport, ItemStatus, JournalQueueStorage, MemoryQueueStorage, Priority,
+        CompressionService, Durability as QueueDurability, EncryptionService, HealthReport, ItemStatus, JournalQueueStorage, MemoryQueueStorage, Priority,
         QueueConfig, QueueError, QueueMetrics, QueueResult, QueueStorage, Ratio, SyncItem as QueueItem, SyncQueue, Throughput,
         prelude::DurationExt,
     };
 
     let names = [
-        name::<CompressionService>(), name::<EncryptionService>(), name::<HealthReport>(), name::<ItemStatus>(), name::<JournalQueueStorage>(),
+        name::<CompressionService>(), name::<QueueDurability>(), name::<EncryptionService>(), name::<HealthReport>(), name::<ItemStatus>(), name::<JournalQueueStorage>(),
         name::<MemoryQueueStorage>(), name::<Priority>(), name::<QueueConfig>(), name::<QueueError>(), name::<QueueMetrics>(),
         name::<QueueResult<()>>(), name::<dyn QueueStorage>(), name::<Ratio>(), name::<QueueItem>(), name::<SyncQueue>(),
         name::<Throughput>(), name::<std::time::Duration>(),

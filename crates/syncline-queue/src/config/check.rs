@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    QueueConfig,
+    Durability, QueueConfig,
     encryption::{KEY_BYTES, is_zero},
 };
 use crate::{QueueError, QueueResult};
@@ -35,6 +35,9 @@ impl QueueConfig {
             ("lease_duration", self.lease_duration),
         ] {
             lasts(name, duration)?;
+        }
+        if self.durability == Durability::Interval {
+            lasts("persistence_interval", self.persistence_interval)?;
         }
         self.aging.map_or(Ok(()), |aging| lasts("aging", aging))?;
         self.validate_key()

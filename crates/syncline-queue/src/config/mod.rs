@@ -2,6 +2,7 @@
 
 mod check;
 mod compression;
+mod durability;
 mod encryption;
 
 use std::{fmt, path::PathBuf, time::Duration};
@@ -9,7 +10,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::encryption::secret;
-pub use self::{compression::CompressionService, encryption::EncryptionService};
+pub use self::{compression::CompressionService, durability::Durability, encryption::EncryptionService};
 
 /// Settings of a [`SyncQueue`](crate::SyncQueue). Plain data; what makes no sense is refused by [`validate`](Self::validate).
 ///
@@ -36,8 +37,12 @@ pub struct QueueConfig {
     pub batch_size: usize,
     /// The directory of the queue's journal, made where it is missing. A file of the original queue there is taken over. `None` (default) keeps items in memory alone.
     pub persistence_path: Option<PathBuf>,
-    /// Oldest that what need not be on disk at once may grow without a sync: the record of who took what. Pushes and outcomes
-    /// are on disk before they are answered, whatever this says. Zero leaves it to the next of them. Default 30 s.
+    /// When pushes and outcomes are answered; the settings for it are the journal's where the storage is given. Default
+    /// [`Durability::Sync`], in the presets too.
+    pub durability: Durability,
+    /// Oldest that what need not be on disk at once may grow without a sync: with [`Durability::Sync`] the record of who took
+    /// what, with [`Durability::Interval`] pushes and outcomes too. Zero leaves the first to the next sync, and is refused for
+    /// the second; [`Durability::Buffered`] ignores it. Default 30 s.
     #[serde(with = "humantime_serde")]
     pub persistence_interval: Duration,
     /// Whether the id of an item that lives is refused. Otherwise both live. Default true.
@@ -91,6 +96,7 @@ impl Default for QueueConfig {
             max_capacity: 10_000,
             batch_size: 100,
             persistence_path: None,
+            durability: Durability::default(),
             persistence_interval: Duration::from_secs(30),
             enable_deduplication: true,
             enable_compression: true,
@@ -150,6 +156,7 @@ impl fmt::Debug for QueueConfig {
             .field("max_capacity", &self.max_capacity)
             .field("batch_size", &self.batch_size)
             .field("persistence_path", &self.persistence_path)
+            .field("durability", &self.durability)
             .field("persistence_interval", &self.persistence_interval)
             .field("enable_deduplication", &self.enable_deduplication)
             .field("enable_compression", &self.enable_compression)

@@ -40,6 +40,8 @@ use syncline_resilience::{Backoff, CircuitBreaker, retry::Jitter};
 use tokio::sync::Notify;
 
 pub(crate) use self::bell::Bell;
+#[cfg(test)]
+pub(crate) use self::open::settings;
 use self::{book::Book, gate::Gate, upkeep::Upkeep, worker::Crews};
 pub use self::{
     receipt::PushReceipt,

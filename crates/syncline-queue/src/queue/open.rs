@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Store, SyncQueue};
 use crate::{
-    JournalQueueStorage, QueueConfig, QueueError, QueueResult, config,
+    Durability, JournalQueueStorage, QueueConfig, QueueError, QueueResult, config,
     original::{self, Target},
 };
 
@@ -67,7 +67,9 @@ impl SyncQueue {
         };
         original::take_over(path, &target)?;
         let journal = open_journal(path, journal)?;
-        let storage = JournalQueueStorage::open(&journal, NAME).map_err(of_opening)?;
+        let storage = JournalQueueStorage::open(&journal, NAME)
+            .map_err(of_opening)?
+            .answering(config.durability);
         Ok(Self::of(Store::Journal { storage, journal, is_shared: false }, config, clock))
     }
 
@@ -126,6 +128,7 @@ impl Default for SyncQueue {
 pub(super) fn check_given(config: &QueueConfig) -> QueueResult<()> {
     config.validate()?;
     let refused = [
+        ("durability", config.durability != Durability::Sync),
         ("persistence_path", config.persistence_path.is_some()),
         ("enable_encryption", config.enable_encryption),
     ];
@@ -142,10 +145,11 @@ fn open_journal(path: &Path, settings: syncline_journal::Config) -> QueueResult<
 }
 
 /// What the settings of a queue are for its journal.
-fn settings(config: &QueueConfig, keys: KeyRing) -> syncline_journal::Config {
+pub(crate) fn settings(config: &QueueConfig, keys: KeyRing) -> syncline_journal::Config {
     let level = i32::try_from(config.compression_level).ok();
     syncline_journal::Config {
-        flush_interval: Some(config.persistence_interval).filter(|interval| !interval.is_zero()),
+        flush_interval: Some(config.persistence_interval)
+            .filter(|interval| !interval.is_zero() && config.durability != Durability::Buffered),
         compression: level.filter(|level| config.enable_compression && *level > 0),
         keys,
         ..Default::default()

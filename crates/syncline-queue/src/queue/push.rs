@@ -12,7 +12,7 @@ use crate::{QueueError, QueueResult, SyncItem, storage::is_at_capacity};
 
 impl SyncQueue {
     /// Keeps an item. After `Ok` it survives whatever the storage survives: on a journal the end of the process and loss of
-    /// power.
+    /// power, the latter unless [`durability`](crate::QueueConfig::durability) says otherwise.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use syncline_core::port::QueueStorage;
-use syncline_queue::{ItemStatus, Priority, QueueConfig, QueueError};
+use syncline_queue::{Durability, ItemStatus, Priority, QueueConfig, QueueError};
 
 use super::{faulty::Faulty, *};
 
@@ -108,6 +108,19 @@ fn a_storage_that_is_given_is_not_said_to_be_elsewhere_or_encrypted() {
     let path = QueueConfig { persistence_path: Some("/nowhere".into()), ..Default::default() };
     assert!(refused(path).contains("persistence_path is set"));
     assert!(refused(QueueConfig::high_security_with_key(vec![1; 32])).contains("enable_encryption is set"));
+    let buffered = QueueConfig { durability: Durability::Buffered, ..Default::default() };
+    assert!(refused(buffered).contains("durability is set"));
+}
+
+#[test]
+fn an_interval_of_nothing_is_no_bound() {
+    let config = QueueConfig {
+        durability: Durability::Interval,
+        persistence_interval: Duration::ZERO,
+        ..Default::default()
+    };
+    assert!(config.validate().unwrap_err().to_string().contains("persistence_interval"));
+    assert!(QueueConfig { durability: Durability::Buffered, ..config }.validate().is_ok());
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ impl JournalQueueStorage {
             let time = inner.clock.at(now);
             let mut reserved = plan::reserve(&mut inner.state, items, admission, time)?;
             let record = Record { is_ahead: false, time, entries: std::mem::take(&mut reserved.entries) };
-            let commit = self.submit(&inner, &record, Durability::Sync);
+            let commit = self.submit(&inner, &record, self.durability);
             reserved.entries = record.entries;
             (reserved, commit)
         };
@@ -38,7 +38,7 @@ impl JournalQueueStorage {
             let mut inner = self.inner();
             let time = inner.clock.at(now);
             let (told, record, reserved, held) = inner.settle(settlements, time)?;
-            let commit = self.submit(&inner, &record, Durability::Sync);
+            let commit = self.submit(&inner, &record, self.durability);
             (told, reserved, held, commit)
         };
         let kept = match commit {
@@ -76,7 +76,7 @@ impl JournalQueueStorage {
                 }
                 told.push(is_new);
             }
-            (told, self.submit(&inner, &Record { is_ahead: false, time, entries }, Durability::Sync)?)
+            (told, self.submit(&inner, &Record { is_ahead: false, time, entries }, self.durability)?)
         };
         carried_out(commit).await?;
         Ok(told)

@@ -17,6 +17,8 @@
 mod calendar;
 mod calls;
 mod claims;
+#[cfg(test)]
+mod durability_tests;
 mod inner;
 #[cfg(test)]
 mod order_tests;
@@ -55,6 +57,9 @@ const STREAM_PREFIX: &str = "queue/";
 pub struct JournalQueueStorage {
     shared: Arc<Shared>,
     stream: Stream,
+    /// When pushes and outcomes are answered. Other than `Sync`, nothing of this queue is staged in transactions: those are
+    /// synced, and what is buffered would overtake them.
+    durability: Durability,
     /// Bytes of all records that were appended here.
     appended_bytes: AtomicU64,
 }
@@ -87,7 +92,7 @@ impl JournalQueueStorage {
     pub fn open(journal: &Journal, name: &str) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let stream = journal.stream(&format!("{STREAM_PREFIX}{name}"), Arc::clone(&shared) as Arc<dyn Owner>)?;
-        let storage = Self { shared, stream, appended_bytes: AtomicU64::new(0) };
+        let storage = Self { shared, stream, durability: Durability::Sync, appended_bytes: AtomicU64::new(0) };
         let commit = {
             let mut inner = storage.inner();
             let orphans = inner.go_live()?;
@@ -98,6 +103,12 @@ impl JournalQueueStorage {
             commit.wait()?;
         }
         Ok(storage)
+    }
+
+    /// The same, answering pushes and outcomes at this durability. For a queue that has its journal alone.
+    pub(crate) fn answering(mut self, durability: crate::Durability) -> Self {
+        self.durability = durability.of_journal();
+        self
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
