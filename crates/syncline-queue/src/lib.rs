@@ -35,7 +35,9 @@ pub use error::{QueueError, QueueResult};
 pub use health::{HealthReport, Reason};
 pub use item::{DEFAULT_MAX_RETRIES, DeadLetter, Dedup, ItemStatus, SyncItem, priority_of};
 pub use metrics::{QueueMetrics, Ratio, Throughput};
-pub use queue::{ItemStream, JobContext, JobError, PushReceipt, SyncQueue, Worker, WorkerBuilder};
+pub use queue::{
+    ItemStream, JobContext, JobError, PushReceipt, QueueEvent, QueueEvents, SyncQueue, Worker, WorkerBuilder,
+};
 pub use storage::{JournalQueueStorage, MemoryQueueStorage};
 pub use syncline_core::{
     Priority, WallTime,

@@ -2,7 +2,7 @@
 
 use syncline_core::port::{DeadReason, Stored};
 
-use super::{Inner, SyncQueue, bell::UnderWay, gate::Errand};
+use super::{Inner, QueueEvent, SyncQueue, bell::UnderWay, gate::Errand};
 use crate::{DeadLetter, QueueError, QueueResult, SyncItem};
 
 impl SyncQueue {
@@ -34,7 +34,10 @@ impl SyncQueue {
         let under_way = UnderWay::new(&inner.bell);
         let told = inner.watched(inner.storage().redrive(ids, inner.now())).await;
         under_way.done();
-        let count = count(&told?);
+        let told = told?;
+        let count = count(&told);
+        let redriven = ids.iter().zip(&told).filter(|(_, told)| **told);
+        inner.events.tell(redriven.map(|(id, _)| QueueEvent::Redriven { id: id.clone() }));
         inner.book().tally.redriven(count as u64);
         inner.bell.ring(count);
         Ok(count)

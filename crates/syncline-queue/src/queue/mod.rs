@@ -3,6 +3,7 @@
 mod bell;
 mod book;
 mod dead;
+mod events;
 mod gate;
 mod give_back;
 mod look;
@@ -42,8 +43,9 @@ use tokio::sync::Notify;
 pub(crate) use self::bell::Bell;
 #[cfg(test)]
 pub(crate) use self::open::settings;
-use self::{book::Book, gate::Gate, upkeep::Upkeep, worker::Crews};
+use self::{book::Book, events::Events, gate::Gate, upkeep::Upkeep, worker::Crews};
 pub use self::{
+    events::{QueueEvent, QueueEvents},
     receipt::PushReceipt,
     stream::ItemStream,
     worker::{JobContext, JobError, Worker, WorkerBuilder},
@@ -105,6 +107,7 @@ struct Inner {
     upkeep: Upkeep,
     /// Who works here, so that a cancel reaches them.
     crews: Crews,
+    events: Events,
     book: Mutex<Book>,
 }
 
@@ -158,6 +161,7 @@ impl SyncQueue {
             room: Notify::new(),
             upkeep: Upkeep::new(&config, now),
             crews: Crews::default(),
+            events: Events::default(),
             book: Mutex::new(Book::new(now, config.retention_period)),
             config,
             clock,

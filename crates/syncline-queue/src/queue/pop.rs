@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_core::port::{Claim, Claimed, Lease, QueueOutcome, Settlement};
 
-use super::{Inner, SyncQueue, bell::UnderWay, gate::Errand};
+use super::{Inner, QueueEvent, SyncQueue, bell::UnderWay, gate::Errand};
 use crate::{QueueError, QueueResult, SyncItem, metrics::Settle};
 
 impl SyncQueue {
@@ -84,6 +84,11 @@ impl Inner {
             }
             self.bell.due(now.steady + claim.lease);
             self.book().took(&claimed, claim.lease, now);
+            self.events.tell(
+                claimed
+                    .iter()
+                    .map(|one| QueueEvent::Claimed { id: one.id.clone(), attempt: one.attempt.into() }),
+            );
             let (items, broken): (Vec<_>, Vec<_>) = claimed.iter().map(|one| self.read(one)).partition(Result::is_ok);
             let broken: Vec<_> = broken.into_iter().filter_map(Result::err).collect();
             if !broken.is_empty() {
@@ -116,6 +121,9 @@ impl Inner {
             book.let_go(&lease.id, lease.token, now);
             book.tally.settled(Settle::Failed, now);
         }
+        drop(book);
+        let dead = broken.iter().map(|one| QueueEvent::Dead { id: one.lease.id.clone() });
+        self.events.tell(dead);
         Ok(())
     }
 }

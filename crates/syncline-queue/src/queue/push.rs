@@ -7,7 +7,7 @@ use syncline_core::{
     port::{Admission, NewItem, Pushed},
 };
 
-use super::{Inner, PushReceipt, SyncQueue, bell::UnderWay, gate::Errand, is_failing};
+use super::{Inner, PushReceipt, QueueEvent, SyncQueue, bell::UnderWay, gate::Errand, is_failing};
 use crate::{QueueError, QueueResult, SyncItem, storage::is_at_capacity};
 
 impl SyncQueue {
@@ -136,6 +136,8 @@ impl Inner {
             book.tally.pushed(added as u64, (told.len() - added) as u64, self.clock.now());
             book.tally.saw(live);
         }
+        let kept = items.iter().zip(told).filter(|(_, told)| **told == Pushed::Inserted);
+        self.events.tell(kept.map(|(item, _)| QueueEvent::Pushed { id: item.id.clone() }));
         self.announce(items);
     }
 

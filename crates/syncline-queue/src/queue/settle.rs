@@ -8,7 +8,7 @@ use syncline_core::{
     rt::SystemRandom,
 };
 
-use super::{Inner, SyncQueue, bell::UnderWay, gate::Errand};
+use super::{Inner, QueueEvent, SyncQueue, bell::UnderWay, gate::Errand};
 use crate::{ItemStatus, QueueError, QueueResult, SyncItem, metrics::Settle};
 
 /// What an item is said to have failed with where nobody said.
@@ -200,6 +200,7 @@ impl SyncQueue {
         }
         inner.free(1);
         inner.crews.cancel(id);
+        inner.events.tell([QueueEvent::Cancelled { id: id.to_owned() }]);
         // What was behind it in its partition is next.
         inner.bell.ring(1);
         Ok(())
@@ -216,6 +217,7 @@ impl Inner {
             book.tally.pushed(follow.len() as u64, 0, self.clock.now());
             book.tally.saw(live);
             drop(book);
+            self.events.tell(follow.iter().map(|item| QueueEvent::Pushed { id: item.id.clone() }));
             self.announce(&follow);
         }
         Ok(())
@@ -289,6 +291,7 @@ impl Inner {
         if matches!(settled, Settled::Lost | Settled::Unknown) {
             return;
         }
+        self.events.tell_settled(id, settled);
         self.upkeep.settled(1);
         if matches!(settled, Settled::Completed | Settled::Dead) {
             self.free(1);

@@ -43,6 +43,7 @@ impl SyncQueue {
         inner.gate.close();
         // An outcome may have come in between.
         is_empty &= inner.before(deadline, inner.gate.emptied()).await.is_some();
+        inner.events.close();
         if let Store::Journal { journal, is_shared: false, .. } = &inner.store {
             let journal = journal.clone();
             on_thread("syncline-queue-close", move || journal.close())

@@ -7,7 +7,7 @@ use std::{
 
 use syncline_core::Instant;
 
-use super::Inner;
+use super::{Inner, QueueEvent};
 use crate::{QueueConfig, QueueResult};
 
 /// Most calls of the storage's upkeep in one go; what is left is for the next.
@@ -76,6 +76,7 @@ impl Inner {
             book.tally.reaped(leases, dead);
             book.forget_leases(now);
             drop(book);
+            self.events.tell([QueueEvent::Expired { leases, dead }]);
             self.bell.ring(usize::try_from(leases).unwrap_or(usize::MAX));
             self.free(dead);
         }

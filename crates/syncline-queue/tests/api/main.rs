@@ -1,6 +1,7 @@
 //! The queue as its users see it. Defects of earlier queues are tests here: each says what went wrong.
 
 mod durability;
+mod events;
 mod faulty;
 mod health;
 mod order;

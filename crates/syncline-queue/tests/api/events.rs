@@ -1,0 +1,81 @@
+//! What happens on a queue is told to those who watch it, and nobody waits for them.
+
+use syncline_queue::QueueEvent::{self, *};
+
+use super::*;
+
+async fn told(events: &mut syncline_queue::QueueEvents, count: usize) -> Vec<QueueEvent> {
+    let mut told = Vec::new();
+    for _ in 0..count {
+        told.push(events.next().await.unwrap());
+    }
+    told
+}
+
+#[tokio::test]
+async fn each_step_of_an_item_is_told_in_order() {
+    let (queue, clock) = queue();
+    let (mut events, id) = (queue.events(), "a".to_owned());
+    queue.push(item("a").with_max_retries(2)).await.unwrap();
+    queue.pop().await.unwrap().unwrap();
+    queue.requeue("a").await.unwrap();
+    queue.pop().await.unwrap().unwrap();
+    queue.mark_failed("a", None).await.unwrap();
+    clock.advance(SECOND);
+    queue.pop().await.unwrap().unwrap();
+    queue.mark_failed("a", None).await.unwrap();
+    queue.redrive(std::slice::from_ref(&id)).await.unwrap();
+    queue.pop().await.unwrap().unwrap();
+    queue.complete_and_push("a", vec![item("b")]).await.unwrap();
+    queue.cancel("b").await.unwrap();
+    let of = |id: &str| id.to_owned();
+    let steps = [
+        Pushed { id: of("a") },
+        Claimed { id: of("a"), attempt: 1 },
+        Released { id: of("a") },
+        Claimed { id: of("a"), attempt: 1 },
+        Retried { id: of("a") },
+        Claimed { id: of("a"), attempt: 2 },
+        Dead { id: of("a") },
+        Redriven { id: of("a") },
+        Claimed { id: of("a"), attempt: 1 },
+        Completed { id: of("a") },
+        Pushed { id: of("b") },
+        Cancelled { id: of("b") },
+    ];
+    assert_eq!(told(&mut events, steps.len()).await, steps);
+    queue.shutdown().await.unwrap();
+    assert_eq!(events.next().await, None);
+    assert_eq!(queue.events().next().await, None);
+}
+
+#[tokio::test]
+async fn a_lease_that_ends_is_told() {
+    let (queue, clock) = queue();
+    queue.push(item("a").with_max_retries(2)).await.unwrap();
+    queue.pop().await.unwrap().unwrap();
+    let mut events = queue.events();
+    clock.advance(queue.config().lease_duration);
+    queue.pop().await.unwrap().unwrap();
+    clock.advance(queue.config().lease_duration);
+    assert!(queue.pop().await.unwrap().is_none());
+    let steps = [
+        Expired { leases: 1, dead: 0 },
+        Claimed { id: "a".to_owned(), attempt: 2 },
+        Expired { leases: 0, dead: 1 },
+    ];
+    assert_eq!(told(&mut events, steps.len()).await, steps);
+}
+
+#[tokio::test]
+async fn a_slow_subscriber_is_told_how_much_it_missed_and_holds_nobody_up() {
+    let (queue, _) = queue();
+    let mut slow = queue.events();
+    for number in 0..1_030 {
+        queue.push(item(&number.to_string())).await.unwrap();
+    }
+    assert_eq!(slow.next().await, Some(Missed { events: 6 }));
+    assert_eq!(slow.next().await, Some(Pushed { id: "6".to_owned() }));
+    drop(slow);
+    queue.push(item("more")).await.unwrap();
+}
