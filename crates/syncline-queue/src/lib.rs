@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `queue` | [`SyncQueue`]: what users hold |
+//! | `queue`, [`blocking`] | [`SyncQueue`]: what users hold, as tasks or as threads |
 //! | `item`, `config`, `metrics`, `health`, [`prelude`] | what is pushed, how it is set up, what it says of itself |
 //! | `state` | the scheduler, pure: what stands where, and who is next |
 //! | `original` | taking over the file of the original queue |
@@ -19,6 +19,7 @@
     )
 )]
 
+pub mod blocking;
 mod config;
 mod error;
 mod health;

@@ -1,14 +1,8 @@
 //! Time and sleep, so that a test never waits for either.
 
-use std::{
-    fmt::Debug,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Wake, Waker},
-    thread::Thread,
-};
+use std::{fmt::Debug, pin::Pin, sync::Arc};
 
-use crate::{Instant, WallTime};
+use crate::{Instant, WallTime, rt};
 
 /// A sleep that resolves at its deadline.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
@@ -38,21 +32,7 @@ pub trait Clock: Debug + Send + Sync {
 
     /// Blocks this thread until `now` has reached `at`.
     fn block_until(&self, at: Instant) {
-        let mut sleep = self.sleep_until(at);
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut cx = Context::from_waker(&waker);
-        while sleep.as_mut().poll(&mut cx).is_pending() {
-            std::thread::park();
-        }
-    }
-}
-
-/// Wakes a thread that is parked.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        rt::block_on(self.sleep_until(at));
     }
 }
 

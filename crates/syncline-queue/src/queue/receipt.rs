@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use syncline_core::port::BoxFuture;
+use syncline_core::{port::BoxFuture, rt};
 
 use crate::QueueResult;
 
@@ -41,6 +41,19 @@ impl PushReceipt {
     /// The id of the item.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Blocks this thread until the push is answered: for code without tasks.
+    ///
+    /// # Errors
+    ///
+    /// As [`SyncQueue::push`](crate::SyncQueue::push).
+    ///
+    /// # Panics
+    ///
+    /// When it has answered before.
+    pub fn wait(self) -> QueueResult<()> {
+        rt::block_on(self)
     }
 }
 
