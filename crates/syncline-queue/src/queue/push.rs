@@ -174,6 +174,10 @@ impl Inner {
         if live.saturating_add(items as u64) > capacity as u64 {
             return QueueError::CapacityExceeded(capacity);
         }
+        // Space of what ended since the last upkeep is given back now: the next push may find it.
+        if let Err(failed) = self.keep_up().await {
+            tracing::warn!(target: crate::TRACING_TARGET, error = %failed, "no space could be given back");
+        }
         QueueError::StorageFull(error)
     }
 }

@@ -49,13 +49,14 @@ use super::{
     codec::{self, Record},
     plan,
 };
-use crate::queue::Bell;
+use crate::{queue::Bell, state::Entry};
 
 /// Streams of queues begin with this; their name follows.
 const STREAM_PREFIX: &str = "queue/";
 /// A queue on a journal.
 pub struct JournalQueueStorage {
     shared: Arc<Shared>,
+    journal: Journal,
     stream: Stream,
     /// When pushes and outcomes are answered. Other than `Sync`, nothing of this queue is staged in transactions: those are
     /// synced, and what is buffered would overtake them.
@@ -92,7 +93,13 @@ impl JournalQueueStorage {
     pub fn open(journal: &Journal, name: &str) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let stream = journal.stream(&format!("{STREAM_PREFIX}{name}"), Arc::clone(&shared) as Arc<dyn Owner>)?;
-        let storage = Self { shared, stream, durability: Durability::Sync, appended_bytes: AtomicU64::new(0) };
+        let storage = Self {
+            shared,
+            journal: journal.clone(),
+            stream,
+            durability: Durability::Sync,
+            appended_bytes: AtomicU64::new(0),
+        };
         let commit = {
             let mut inner = storage.inner();
             let orphans = inner.go_live()?;
@@ -122,7 +129,13 @@ impl JournalQueueStorage {
         }
         let bytes = codec::encode(record);
         self.appended_bytes.fetch_add(bytes.len() as u64, Relaxed);
-        self.stream.append(bytes, durability).map(Some)
+        let mut transaction = self.journal.transaction();
+        if !record.entries.iter().any(|entry| matches!(entry, Entry::Push(_))) {
+            // Only taking work off a full disk frees its space: what pushes nothing may use what is reserved for that.
+            transaction.essential();
+        }
+        transaction.stage(&self.stream, bytes)?;
+        transaction.commit(durability).map(Some)
     }
 
     /// Bytes of all records that were appended here, before they were compressed.
