@@ -51,7 +51,7 @@ fn findings(repo: &Repo) -> Result<Vec<Finding>> {
         }
     }
     findings.extend(documents::check(|path| repo.text(path)));
-    findings.extend(repo.text(reference::PATH).map_or_else(Vec::new, |page| reference::check(page, repo)));
+    findings.extend(reference::check(repo));
     Ok(findings)
 }
 

@@ -1,18 +1,18 @@
-//! `docs/reference.md`: what it says stands is shown by a test that exists.
+//! Pages whose rows promise something: what they say stands is shown by a test that exists.
 
 use super::{Finding, repo::Repo};
 
-/// Where the page is.
-pub const PATH: &str = "docs/reference.md";
+/// Where the pages are.
+const PATHS: [&str; 2] = ["docs/reference.md", "docs/queue-traps.md"];
 
 /// The state that promises a test.
 const STANDS: &str = "stands";
 
-/// The columns of a table that has both.
+/// The columns of a table that names tests. Without a state every row stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Columns {
     test: usize,
-    state: usize,
+    state: Option<usize>,
 }
 
 /// What a row names as its proof.
@@ -26,11 +26,19 @@ enum Proof<'a> {
     Package(&'a str),
 }
 
-/// Rows that stand on nothing.
-pub fn check(page: &str, repo: &Repo) -> Vec<Finding> {
+/// Rows of all pages that stand on nothing.
+pub fn check(repo: &Repo) -> Vec<Finding> {
+    PATHS
+        .iter()
+        .filter_map(|path| repo.text(path).map(|page| (path, page)))
+        .flat_map(|(path, page)| check_page(path, page, repo))
+        .collect()
+}
+
+fn check_page(path: &str, page: &str, repo: &Repo) -> Vec<Finding> {
     standing(page)
         .into_iter()
-        .filter_map(|(line, cell)| why_not(cell, repo).map(|why| format!("{PATH}:{line}: {why}")))
+        .filter_map(|(line, cell)| why_not(cell, repo).map(|why| format!("{path}:{line}: {why}")))
         .collect()
 }
 
@@ -73,7 +81,8 @@ fn standing(page: &str) -> Vec<(usize, &str)> {
             columns = header(&cells);
             continue;
         };
-        if cells.get(state).is_some_and(|state| *state == STANDS) {
+        let is_rule = cells.iter().all(|cell| cell.chars().all(|c| c == '-'));
+        if !is_rule && state.is_none_or(|state| cells.get(state).is_some_and(|state| *state == STANDS)) {
             found.push((number + 1, cells.get(test).copied().unwrap_or_default()));
         }
     }
@@ -82,7 +91,7 @@ fn standing(page: &str) -> Vec<(usize, &str)> {
 
 fn header(cells: &[&str]) -> Option<Columns> {
     let at = |name: &str| cells.iter().position(|cell| cell.eq_ignore_ascii_case(name));
-    Some(Columns { test: at("test")?, state: at("state")? })
+    Some(Columns { test: at("test")?, state: at("state") })
 }
 
 /// The cells of a table's row. A bar inside code, or behind a backslash, parts nothing.
@@ -152,7 +161,7 @@ mod tests {
     #[test]
     fn each_row_that_stands_on_nothing_is_named() {
         assert_eq!(
-            check(PAGE, &repo()),
+            check_page("docs/reference.md", PAGE, &repo()),
             [
                 "docs/reference.md:4: stands, but there is no crates/x/tests/gone.rs",
                 "docs/reference.md:6: stands, but names no test",
@@ -160,6 +169,12 @@ mod tests {
                 "docs/reference.md:9: stands, but there is no crates/x/tests/a.rs::absent",
             ]
         );
+    }
+
+    #[test]
+    fn without_a_state_every_row_stands() {
+        let page = "| Trap | Test |\n|---|---|\n| 1 | `crates/x/tests/a.rs::holds` |\n| 2 | – |\n";
+        assert_eq!(check_page("docs/a.md", page, &repo()), ["docs/a.md:4: stands, but names no test"]);
     }
 
     #[test]
