@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use syncline_core::{port::Clock, rt};
 
 use crate::{
-    DeadLetter, HealthReport, ItemStatus, PushReceipt, QueueConfig, QueueMetrics, QueueResult, SyncItem, Throughput,
+    DeadLetter, HealthReport, ItemFilter, ItemPage, ItemStatus, ListCursor, PushReceipt, QueueConfig, QueueMetrics,
+    QueueResult, SyncItem, Throughput,
 };
 
 /// [`SyncQueue`](crate::SyncQueue) for threads: the same calls on the same queue, each of which blocks until it is answered.
@@ -95,6 +96,15 @@ impl SyncQueue {
     /// As there.
     pub fn status(&self, id: &str) -> QueueResult<Option<ItemStatus>> {
         rt::block_on(self.queue.status(id))
+    }
+
+    /// As [`SyncQueue::list`](crate::SyncQueue::list).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn list(&self, filter: &ItemFilter, after: Option<ListCursor>, limit: usize) -> QueueResult<ItemPage> {
+        rt::block_on(self.queue.list(filter, after, limit))
     }
 
     /// As [`SyncQueue::peek`](crate::SyncQueue::peek).

@@ -34,7 +34,9 @@ mod storage;
 pub use config::{CompressionService, Durability, EncryptionService, QueueConfig};
 pub use error::{QueueError, QueueResult};
 pub use health::{HealthReport, Reason};
-pub use item::{DEFAULT_MAX_RETRIES, DeadLetter, Dedup, ItemStatus, SyncItem, priority_of};
+pub use item::{
+    DEFAULT_MAX_RETRIES, DeadLetter, Dedup, ItemFilter, ItemInfo, ItemPage, ItemStatus, SyncItem, priority_of,
+};
 pub use metrics::{QueueMetrics, Ratio, Throughput};
 pub use queue::{
     ItemStream, JobContext, JobError, PushReceipt, QueueEvent, QueueEvents, SyncQueue, Worker, WorkerBuilder,
@@ -42,7 +44,7 @@ pub use queue::{
 pub use storage::{JournalQueueStorage, MemoryQueueStorage};
 pub use syncline_core::{
     Priority, WallTime,
-    port::{DeadReason, QueueStorage},
+    port::{DeadReason, ListCursor, QueueStorage},
 };
 
 /// Target of every event that this crate emits through `tracing`.

@@ -7,6 +7,7 @@ mod archive;
 mod clock;
 mod disk;
 mod queue;
+mod queue_list;
 mod random;
 
 use std::pin::Pin;
@@ -18,6 +19,7 @@ pub use queue::{
     Admission, Claim, Claimed, DeadReason, DedupKey, Lease, Moment, NewItem, Outcome as QueueOutcome, Pushed,
     QueueStats, QueueStorage, Reaped, Settled, Settlement, Standing, Stored,
 };
+pub use queue_list::{List, ListCursor, ListPage, ListPart, Listed, Pager};
 pub use random::Random;
 
 /// A boxed future: one box a batch is what it costs to keep ports object-safe.

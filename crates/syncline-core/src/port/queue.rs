@@ -4,7 +4,7 @@ use std::{fmt::Debug, time::Duration};
 
 use bytes::Bytes;
 
-use super::BoxFuture;
+use super::{BoxFuture, List, ListCursor, ListPage};
 use crate::{Instant, Priority, Result, WallTime};
 
 /// A moment of both clocks. Due times are the calendar's; leases are the steady clock's, where a storage has one process.
@@ -208,7 +208,7 @@ pub struct Reaped {
     pub more: bool,
 }
 
-/// Items by level and standing.
+/// Items by level and standing, and how long the first of them wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueStats {
     /// Waiting for their turn or their time, by level.
@@ -217,6 +217,11 @@ pub struct QueueStats {
     pub leased: [u64; 5],
     /// Dead, by level.
     pub dead: [u64; 5],
+    /// From when on the first of those that wait may be handed out, by level; in the future where it is scheduled. Who is
+    /// behind another one of its lane does not count.
+    pub first_at: [Option<WallTime>; 5],
+    /// When the one that is dead for the longest time died.
+    pub dead_since: Option<WallTime>,
 }
 
 /// The items of one queue.
@@ -239,6 +244,10 @@ pub struct QueueStats {
 ///     now.
 /// 11. Dead items stay, with their errors, until they are redriven or purged.
 /// 12. Content comes back byte for byte.
+/// 13. A list that is read to its end tells each item that it was about all the time: once where nothing was done to it
+///     meanwhile. What waits comes by level, time and push, then who is behind another one of its lane; of one lane all come in
+///     its order; what is dead comes by its death. One call looks at no more items than it may tell and a few beside, however
+///     many there are: a page may be short, or empty, and have a next one.
 pub trait QueueStorage: Debug + Send + Sync {
     /// Keeps items, in order.
     ///
@@ -279,7 +288,17 @@ pub trait QueueStorage: Debug + Send + Sync {
     /// An item by its id, the newest where ids repeat.
     fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>>;
 
-    /// Dead items, oldest first, after the one of id `after`, which is dead too.
+    /// Items that stand as asked, without their content, at most `limit`, which is 1 to 1,024, from the place that a
+    /// [page](ListPage::next) of the same list ended at.
+    fn list<'a>(
+        &'a self,
+        list: &'a List,
+        after: Option<ListCursor>,
+        limit: usize,
+        now: Moment,
+    ) -> BoxFuture<'a, Result<ListPage>>;
+
+    /// Dead items by their death, oldest first, after the one of id `after`, which is dead too.
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>>;
 
     /// How many items stand where.

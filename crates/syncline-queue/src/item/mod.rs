@@ -2,6 +2,7 @@
 
 mod codec;
 mod id;
+mod listed;
 mod status;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -14,7 +15,10 @@ use syncline_core::{
     rt::SystemClock,
 };
 
-pub use self::status::ItemStatus;
+pub use self::{
+    listed::{ItemFilter, ItemInfo, ItemPage},
+    status::ItemStatus,
+};
 use crate::{QueueError, QueueResult};
 
 /// Attempts of an item unless it says otherwise.

@@ -3,7 +3,7 @@
 use syncline_core::port::QueueStats;
 
 use super::{Inner, Store, SyncQueue, at_once};
-use crate::{ItemStatus, QueueError, QueueResult, SyncItem};
+use crate::{ItemFilter, ItemPage, ItemStatus, ListCursor, QueueError, QueueResult, SyncItem};
 
 impl SyncQueue {
     /// The item of `id` as it stands; the newest where ids repeat. `None` also for one that was completed or cancelled.
@@ -28,6 +28,49 @@ impl SyncQueue {
         let stored = inner.watched(inner.storage().get(id, inner.now())).await?;
         let now = inner.clock.now();
         Ok(stored.map_or_else(|| inner.book().how_ended(id, now), |stored| Some(stored.standing.into())))
+    }
+
+    /// Items of a status, without their content, a page at a time: at most `limit`, which is 1 to 1,024, from where the page
+    /// before ended.
+    ///
+    /// What waits comes in the order in which it would be popped, and then what is behind another item of its partition; dead
+    /// letters come by their death. An item that stands so from the first page to the last is told, and told once where
+    /// nothing happens to it meanwhile. No page takes longer than its limit allows, however many items there are: where the
+    /// filter fits few, a page is short or empty and has a [next](ItemPage::next) one all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`](QueueError::InvalidState) for items that were completed or cancelled, of which [`status`](Self::status)
+    /// remembers some; or the storage's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use syncline_queue::{ItemFilter, ItemStatus, Priority, QueueResult, SyncItem, SyncQueue};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let queue = SyncQueue::new();
+    /// queue.push(SyncItem::with_id("a", json!(1), Priority::Normal)).await?;
+    /// queue.push(SyncItem::with_id("b", json!(2), Priority::High)).await?;
+    ///
+    /// let (filter, mut ids, mut after) = (ItemFilter::of(ItemStatus::Pending), Vec::new(), None);
+    /// loop {
+    ///     let page = queue.list(&filter, after, 100).await?;
+    ///     ids.extend(page.items.into_iter().map(|item| item.id));
+    ///     after = page.next;
+    ///     if after.is_none() {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(ids, ["b", "a"]);
+    /// # QueueResult::Ok(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn list(&self, filter: &ItemFilter, after: Option<ListCursor>, limit: usize) -> QueueResult<ItemPage> {
+        let (inner, list) = (&*self.inner, filter.to_list()?);
+        let page = inner.watched(inner.storage().list(&list, after, limit, inner.now())).await?;
+        Ok(page.into())
     }
 
     /// The item that would be popped next, untouched; `None` when nothing is ready. Another worker may take it meanwhile.

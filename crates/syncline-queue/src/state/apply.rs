@@ -16,7 +16,7 @@ impl<B> State<B> {
             }
             Entry::Retry { seq, at, error } => self.retry(seq, at, error),
             Entry::Return { seq, counts } => self.put_back(seq, counts),
-            Entry::Bury { seq, reason, error } => self.bury(seq, reason, error),
+            Entry::Bury { seq, at, reason, error } => self.bury(seq, at, reason, error),
             Entry::Redrive { seq, at } => self.redrive(seq, at),
         }
     }
@@ -75,6 +75,7 @@ impl<B> State<B> {
         if let Some(lane) = slot.lane {
             self.lanes.hand_out(lane, at);
         }
+        self.leases.begin(seq);
         self.enter(at, Phase::Leased);
         Applied::Done
     }
@@ -100,7 +101,7 @@ impl<B> State<B> {
         Applied::Done
     }
 
-    fn bury(&mut self, seq: u64, reason: DeadReason, error: Box<str>) -> Applied<B> {
+    fn bury(&mut self, seq: u64, died_at: Millis, reason: DeadReason, error: Box<str>) -> Applied<B> {
         let Some(at) = self.slab.by_seq(seq) else { return Applied::Moot };
         if self.slab.get(at).is_none_or(|slot| matches!(slot.phase, Phase::Dead | Phase::Reserved)) {
             return Applied::Moot;
@@ -108,10 +109,10 @@ impl<B> State<B> {
         self.unstand(at);
         self.free_key(at);
         self.enter(at, Phase::Dead);
-        self.dead.insert(seq, at);
+        self.dead.insert((died_at, seq), at);
         let Some(slot) = self.slab.get_mut(at) else { return Applied::Moot };
         slot.note_error(error);
-        slot.extra_mut().dead = Some(reason);
+        slot.extra_mut().dead = Some((reason, died_at));
         // Its lane may be gone by the time it comes back: it keeps the key.
         let (lane, place) = (slot.lane.take(), slot.lane_place());
         slot.extra_mut().left_lane = lane.and_then(|lane| self.lanes.key(lane)).map(Into::into);
@@ -121,7 +122,7 @@ impl<B> State<B> {
 
     fn redrive(&mut self, seq: u64, at_time: Millis) -> Applied<B> {
         let Some(at) = self.at(seq, Phase::Dead) else { return Applied::Moot };
-        self.dead.remove(&seq);
+        self.unstand(at);
         let Some(slot) = self.slab.get_mut(at) else { return Applied::Moot };
         slot.attempts = 0;
         slot.eligible_at = at_time;

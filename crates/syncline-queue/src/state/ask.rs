@@ -94,12 +94,6 @@ impl<B> State<B> {
         self.dedups.sweep(now, UPKEEP_MAX)
     }
 
-    /// Dead items after `after`, oldest first.
-    pub(crate) fn dead(&self, after: Option<u64>) -> impl Iterator<Item = &Slot<B>> {
-        let from = after.map_or(0, |after| after.saturating_add(1));
-        self.dead.range(from..).filter_map(|(_, at)| self.slab.get(*at))
-    }
-
     /// Why a push would not be accepted, but for want of room.
     pub(crate) fn refusal(&self, push: &Push<B>, unique_ids: bool, now: Millis) -> Option<Refusal> {
         let of_id = unique_ids.then(|| self.find(&push.id, |phase| phase != Phase::Dead)).flatten();
@@ -113,7 +107,7 @@ impl<B> State<B> {
 
     /// All that are in somebody's hands: orphans, when their process is gone.
     pub(crate) fn leased(&self) -> Vec<u64> {
-        self.slab.iter().filter(|slot| slot.phase == Phase::Leased).map(|slot| slot.seq).collect()
+        self.leases.after(None).collect()
     }
 
     /// Until when the key of `seq` is taken at least.

@@ -20,6 +20,7 @@ pub(crate) enum Entry<B> {
     /// It will not be tried again, and waits where a person can see it.
     Bury {
         seq: u64,
+        at: Millis,
         reason: DeadReason,
         error: Box<str>,
     },

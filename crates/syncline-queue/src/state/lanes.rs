@@ -85,6 +85,11 @@ impl Lanes {
         }
     }
 
+    /// The items of the lane of `key`, in order.
+    pub(crate) fn items(&self, key: &str) -> Option<&BTreeMap<(Millis, u64), u32>> {
+        self.lanes.get(*self.numbers.get(key)? as usize).map(|lane| &lane.items)
+    }
+
     /// The key of a lane.
     pub(crate) fn key(&self, lane: u32) -> Option<&str> {
         self.lanes.get(lane as usize).map(|lane| &*lane.key)

@@ -3,33 +3,49 @@
 //! They are moments of the steady clock and never journaled: a lease ends with its process, and a calendar that is set
 //! forward must not end one.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeMap, ops::Bound, time::Duration};
 
 use syncline_core::Instant;
 
 /// Deadlines by item and in order.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
-    until: HashMap<u64, Instant>,
+    /// None while nothing ends it by time: after a restart, and while it is being settled.
+    until: BTreeMap<u64, Option<Instant>>,
     order: BTreeMap<(Instant, u64), ()>,
 }
 
 impl Leases {
+    /// `seq` is in hand.
+    pub(crate) fn begin(&mut self, seq: u64) {
+        self.until.insert(seq, None);
+    }
+
     /// Sets or moves the deadline of the lease on `seq`.
     pub(crate) fn set(&mut self, seq: u64, until: Instant) {
-        self.end(seq);
-        self.until.insert(seq, until);
+        self.hold(seq);
+        self.until.insert(seq, Some(until));
         self.order.insert((until, seq), ());
     }
 
-    /// The lease on `seq` ended; returns when it would have.
-    pub(crate) fn end(&mut self, seq: u64) -> Option<Instant> {
-        let until = self.until.remove(&seq)?;
+    /// Nothing ends the lease on `seq` by time any more; returns what would have.
+    pub(crate) fn hold(&mut self, seq: u64) -> Option<Instant> {
+        let until = self.until.get_mut(&seq)?.take()?;
         self.order.remove(&(until, seq));
         Some(until)
+    }
+
+    /// The lease on `seq` ended.
+    pub(crate) fn end(&mut self, seq: u64) {
+        if let Some(Some(until)) = self.until.remove(&seq) {
+            self.order.remove(&(until, seq));
+        }
+    }
+
+    /// What is in hand after `seq`, by acceptance.
+    pub(crate) fn after(&self, seq: Option<u64>) -> impl Iterator<Item = u64> {
+        let from = seq.map_or(Bound::Unbounded, Bound::Excluded);
+        self.until.range((from, Bound::Unbounded)).map(|(seq, _)| *seq)
     }
 
     /// One that is over at `now`.

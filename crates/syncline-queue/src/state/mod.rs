@@ -18,6 +18,7 @@ mod dedup;
 mod entry;
 mod lanes;
 mod leases;
+mod list;
 mod order;
 mod place;
 mod reserve;
@@ -50,7 +51,10 @@ pub(crate) struct State<B> {
     dedups: Dedups,
     /// Waiting items that are of no use from a time on.
     expiries: BTreeMap<(Millis, u64), u32>,
-    dead: BTreeMap<u64, u32>,
+    /// Items behind others of their lanes, by acceptance.
+    behind: BTreeMap<u64, u32>,
+    /// Dead items by their death.
+    dead: BTreeMap<(Millis, u64), u32>,
     counts: Counts,
     next_seq: u64,
 }
@@ -94,6 +98,7 @@ impl<B> Default for State<B> {
             leases: Leases::default(),
             dedups: Dedups::default(),
             expiries: BTreeMap::new(),
+            behind: BTreeMap::new(),
             dead: BTreeMap::new(),
             counts: Counts::default(),
             next_seq: 0,

@@ -44,6 +44,11 @@ impl Order {
             .map(|(_, _, at)| at)
     }
 
+    /// The order of a level.
+    pub(crate) fn level(&self, priority: Priority) -> Option<&BTreeMap<(Millis, u64), u32>> {
+        self.levels.get(usize::from(priority.number()))
+    }
+
     /// When the first that is not due at `now` will be; `None` when nothing is scheduled or something is due already.
     pub(crate) fn next_due(&self) -> Option<Millis> {
         self.firsts().map(|(_, (eligible_at, _), _)| eligible_at).min()

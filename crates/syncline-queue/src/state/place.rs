@@ -18,7 +18,7 @@ impl<B> State<B> {
         }
         match lane {
             Some(lane) => {
-                self.enter(at, Phase::Behind);
+                self.fall_behind(at);
                 self.step_forward(lane);
             }
             None => self.line_up(at),
@@ -46,10 +46,15 @@ impl<B> State<B> {
                     self.lanes.take_back(lane, at);
                 }
             }
-            Phase::Dead => {
-                self.dead.remove(&slot.seq);
+            Phase::Behind => {
+                self.behind.remove(&slot.seq);
             }
-            Phase::Reserved | Phase::Behind => {}
+            Phase::Dead => {
+                if let Some((_, died_at)) = slot.died() {
+                    self.dead.remove(&(died_at, slot.seq));
+                }
+            }
+            Phase::Reserved => {}
         }
     }
 
@@ -60,7 +65,14 @@ impl<B> State<B> {
         // Another one was the head. Where it stood in its order it stands behind this one now; one that is in hand goes on.
         let Some(slot) = self.slab.get(before).filter(|slot| slot.phase == Phase::Waiting) else { return };
         self.order.remove(slot.priority, slot.place());
-        self.enter(before, Phase::Behind);
+        self.fall_behind(before);
+    }
+
+    fn fall_behind(&mut self, at: u32) {
+        if let Some(slot) = self.slab.get(at) {
+            self.behind.insert(slot.seq, at);
+            self.enter(at, Phase::Behind);
+        }
     }
 
     /// Takes an item out of its lane, whose next one steps forward.
@@ -74,9 +86,9 @@ impl<B> State<B> {
     /// The head of a lane, if it may leave, stands in the order of its level.
     pub(super) fn step_forward(&mut self, lane: u32) {
         let Some(head) = self.lanes.head(lane) else { return };
-        if self.slab.get(head).is_some_and(|slot| slot.phase == Phase::Behind) {
-            self.line_up(head);
-        }
+        let Some(slot) = self.slab.get(head).filter(|slot| slot.phase == Phase::Behind) else { return };
+        self.behind.remove(&slot.seq);
+        self.line_up(head);
     }
 
     pub(super) fn free_key(&mut self, at: u32) {

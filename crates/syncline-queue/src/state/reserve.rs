@@ -22,7 +22,7 @@ impl<B> State<B> {
 
     /// Nobody's lease on `seq` ends by time any more; returns when it would have.
     pub(crate) fn hold_lease(&mut self, seq: u64) -> Option<Instant> {
-        self.leases.end(seq)
+        self.leases.hold(seq)
     }
 
     /// Gives back what a push that failed had reserved.

@@ -34,11 +34,6 @@ impl<B> Slab<B> {
         self.slots.len() - self.free.len()
     }
 
-    /// All of them, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot<B>> {
-        self.slots.iter().flatten()
-    }
-
     pub(crate) fn get(&self, at: u32) -> Option<&Slot<B>> {
         self.slots.get(at as usize)?.as_ref()
     }

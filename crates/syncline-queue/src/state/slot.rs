@@ -53,8 +53,8 @@ pub(crate) struct Extra {
     pub(crate) expires_at: Option<Millis>,
     /// What the last attempts failed with, oldest first.
     pub(crate) errors: Vec<Box<str>>,
-    /// Why it is dead.
-    pub(crate) dead: Option<DeadReason>,
+    /// Why it is dead, and since when.
+    pub(crate) dead: Option<(DeadReason, Millis)>,
     /// The key of the lane that a dead item has left.
     pub(crate) left_lane: Option<Box<str>>,
 }
@@ -85,6 +85,11 @@ impl<B> Slot<B> {
 
     pub(crate) fn expires_at(&self) -> Option<Millis> {
         self.extra.as_ref().and_then(|extra| extra.expires_at)
+    }
+
+    /// Why it is dead, and since when.
+    pub(crate) fn died(&self) -> Option<(DeadReason, Millis)> {
+        self.extra.as_ref().and_then(|extra| extra.dead)
     }
 
     /// Remembers what an attempt failed with, forgetting the oldest beyond the bound.

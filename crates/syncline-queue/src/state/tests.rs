@@ -162,7 +162,7 @@ fn run(ops: Vec<Op>, aging: Option<Millis>) -> (State<u64>, Vec<Entry<u64>>) {
             }),
             Op::Bury(n) => pick(&model, n, &[Phase::Leased, Phase::Waiting]).map(|seq| {
                 model.of(seq).unwrap().phase = Phase::Dead;
-                Entry::Bury { seq, reason: DeadReason::Exhausted, error: "gave up".into() }
+                Entry::Bury { seq, at: now, reason: DeadReason::Exhausted, error: "gave up".into() }
             }),
             Op::Redrive(n) => pick(&model, n, &[Phase::Dead]).map(|seq| {
                 let item = model.of(seq).unwrap();
@@ -367,7 +367,7 @@ fn items_of_one_id_are_each_reached_by_what_the_call_is_about() {
     for (seq, token) in (0..).zip(&tokens) {
         assert_eq!(state.hold("twin", Some(*token)), Hold::Held { seq });
     }
-    state.apply(Entry::Bury { seq: 1, reason: DeadReason::Rejected, error: "x".into() });
+    state.apply(Entry::Bury { seq: 1, at: 0, reason: DeadReason::Rejected, error: "x".into() });
     assert_eq!(state.find("twin", |phase| phase == Phase::Dead).unwrap().seq, 1);
     state.apply(Entry::Complete { seq: 2 });
     assert_eq!((state.hold("twin", None), state.hold("twin", Some(tokens[2]))), (Hold::Held { seq: 0 }, Hold::Lost));

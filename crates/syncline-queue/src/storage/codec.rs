@@ -68,8 +68,9 @@ fn put_entry(out: &mut BytesMut, entry: &Entry<Body>) {
             put_step(out, RETURN, *seq);
             out.put_u8(u8::from(*counts));
         }
-        Entry::Bury { seq, reason, error } => {
+        Entry::Bury { seq, at, reason, error } => {
             put_step(out, BURY, *seq);
+            put_number(out, *at);
             out.put_u8(reason_number(*reason));
             put_text(out, error);
         }
@@ -157,7 +158,12 @@ fn take_entry(bytes: &mut Bytes, home: u64) -> Result<Entry<Body>> {
         COMPLETE => Entry::Complete { seq },
         RETRY => Entry::Retry { seq, at: take_number(bytes)?, error: take_text(bytes)? },
         RETURN => Entry::Return { seq, counts: take_byte(bytes)? != 0 },
-        BURY => Entry::Bury { seq, reason: reason(take_byte(bytes)?)?, error: take_text(bytes)? },
+        BURY => Entry::Bury {
+            seq,
+            at: take_number(bytes)?,
+            reason: reason(take_byte(bytes)?)?,
+            error: take_text(bytes)?,
+        },
         REDRIVE => Entry::Redrive { seq, at: take_number(bytes)? },
         DROP => Entry::Drop { seq },
         other => return Err(corrupt(&format!("a step of kind {other}"))),
@@ -276,8 +282,9 @@ mod tests {
             seq().prop_map(|seq| Entry::Complete { seq }),
             (seq(), seq(), text()).prop_map(|(seq, at, error)| Entry::Retry { seq, at, error }),
             (seq(), any::<bool>()).prop_map(|(seq, counts)| Entry::Return { seq, counts }),
-            (seq(), 0..4_usize, text()).prop_map(|(seq, reason, error)| Entry::Bury {
+            (seq(), seq(), 0..4_usize, text()).prop_map(|(seq, at, reason, error)| Entry::Bury {
                 seq,
+                at,
                 reason: REASONS[reason],
                 error
             }),

@@ -9,12 +9,12 @@ use std::{
 use syncline_core::{
     Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome, QueueStats,
-        QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed,
+        QueueOutcome as Outcome, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
 
-use super::{body::Body, plan, time::QueueClock};
+use super::{body::Body, list, plan, time::QueueClock};
 use crate::state::{Applied, Entry, Hold, Millis, Phase, State};
 
 /// Most that one call of upkeep does before it says that there is more.
@@ -74,7 +74,7 @@ impl Shared {
     }
 
     fn settle(&mut self, settlement: &Settlement, time: Millis) -> Result<Settled> {
-        let (settled, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome);
+        let (settled, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
         let Some(entry) = entry else { return Ok(settled) };
         if let Outcome::Complete { push } = &settlement.outcome {
             let anyway = Admission { capacity: u64::MAX, unique_ids: true };
@@ -223,21 +223,30 @@ impl QueueStorage for MemoryQueueStorage {
         })
     }
 
+    fn list<'a>(
+        &'a self,
+        list: &'a List,
+        after: Option<ListCursor>,
+        limit: usize,
+        now: Moment,
+    ) -> BoxFuture<'a, Result<ListPage>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            Ok(list::list(&shared.state, list, after, limit, time))
+        })
+    }
+
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {
         Box::pin(async move {
             let mut shared = self.shared();
             let time = shared.clock.at(now);
-            let state = &shared.state;
-            let after = after.and_then(|id| state.find(id, is_dead)).map(|slot| slot.seq);
-            Ok(state.dead(after).filter_map(|slot| plan::stored(state, slot, time)).take(limit).collect())
+            Ok(list::dead(&shared.state, after, limit, time))
         })
     }
 
     fn stats(&self, _now: Moment) -> BoxFuture<'_, Result<QueueStats>> {
-        Box::pin(async move {
-            let counts = self.shared().state.counts();
-            Ok(QueueStats { waiting: counts.waiting, leased: counts.leased, dead: counts.dead })
-        })
+        Box::pin(async move { Ok(list::stats(&self.shared().state)) })
     }
 }
 

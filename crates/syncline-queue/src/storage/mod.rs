@@ -3,6 +3,7 @@
 mod body;
 mod codec;
 mod journal;
+mod list;
 mod memory;
 mod plan;
 mod taken_in;

@@ -132,7 +132,7 @@ pub(crate) fn claim(
         let Some(slot) = state.next(time, aging) else { break };
         let (seq, expires_at) = (slot.seq, slot.expires_at());
         if expires_at.is_some_and(|at| at <= time) {
-            let entry = Entry::Bury { seq, reason: DeadReason::Expired, error: EXPIRED.into() };
+            let entry = Entry::Bury { seq, at: time, reason: DeadReason::Expired, error: EXPIRED.into() };
             state.apply(entry.clone());
             entries.push(entry);
             continue;
@@ -155,7 +155,12 @@ pub(crate) fn peek(state: &State<Body>, aging: Option<Duration>, time: Millis) -
 }
 
 /// The steps that end a lease, and what its holder is told. Follow-up pushes are for the caller to reserve.
-pub(crate) fn settle(state: &State<Body>, lease: &Lease, outcome: &Outcome) -> (Settled, Option<Entry<Body>>) {
+pub(crate) fn settle(
+    state: &State<Body>,
+    lease: &Lease,
+    outcome: &Outcome,
+    time: Millis,
+) -> (Settled, Option<Entry<Body>>) {
     let token = lease.token.map(|token| u32::try_from(token).unwrap_or(0));
     let seq = match state.hold(&lease.id, token) {
         Hold::Held { seq } => seq,
@@ -165,15 +170,17 @@ pub(crate) fn settle(state: &State<Body>, lease: &Lease, outcome: &Outcome) -> (
     let is_last = state.of_seq(seq).is_some_and(Slot::is_exhausted);
     match outcome {
         Outcome::Complete { .. } => (Settled::Completed, Some(Entry::Complete { seq })),
-        Outcome::Retry { error, .. } if is_last => {
-            (Settled::Dead, Some(Entry::Bury { seq, reason: DeadReason::Exhausted, error: short(error) }))
-        }
+        Outcome::Retry { error, .. } if is_last => (
+            Settled::Dead,
+            Some(Entry::Bury { seq, at: time, reason: DeadReason::Exhausted, error: short(error) }),
+        ),
         Outcome::Retry { at, error } => {
             (Settled::Retried, Some(Entry::Retry { seq, at: at.as_millis(), error: short(error) }))
         }
-        Outcome::Reject { error } => {
-            (Settled::Dead, Some(Entry::Bury { seq, reason: DeadReason::Rejected, error: short(error) }))
-        }
+        Outcome::Reject { error } => (
+            Settled::Dead,
+            Some(Entry::Bury { seq, at: time, reason: DeadReason::Rejected, error: short(error) }),
+        ),
         Outcome::Release => (Settled::Released, Some(Entry::Return { seq, counts: false })),
     }
 }
@@ -181,38 +188,45 @@ pub(crate) fn settle(state: &State<Body>, lease: &Lease, outcome: &Outcome) -> (
 /// Takes back a lease that is over, or buries an item that is of no use any more; `None` when there is none.
 pub(crate) fn reap(state: &State<Body>, now: Moment, time: Millis) -> Vec<Entry<Body>> {
     if let Some(seq) = state.expired_lease(now.steady) {
-        return vec![returned(state, seq)];
+        return vec![returned(state, seq, time)];
     }
     let expired = state.expired(time).into_iter().take(REAP_MAX);
     expired
-        .map(|seq| Entry::Bury { seq, reason: DeadReason::Expired, error: EXPIRED.into() })
+        .map(|seq| Entry::Bury { seq, at: time, reason: DeadReason::Expired, error: EXPIRED.into() })
         .collect()
 }
 
 /// What becomes of an item whose lease ended without an outcome, by time or with its process.
-pub(crate) fn returned(state: &State<Body>, seq: u64) -> Entry<Body> {
+pub(crate) fn returned(state: &State<Body>, seq: u64, time: Millis) -> Entry<Body> {
     if state.of_seq(seq).is_some_and(Slot::is_exhausted) {
-        Entry::Bury { seq, reason: DeadReason::Exhausted, error: LEASE_ENDED.into() }
+        Entry::Bury { seq, at: time, reason: DeadReason::Exhausted, error: LEASE_ENDED.into() }
     } else {
         Entry::Return { seq, counts: true }
     }
 }
 
-/// An item as it is looked at.
-pub(crate) fn stored(state: &State<Body>, slot: &Slot<Body>, time: Millis) -> Option<Stored> {
-    let standing = match slot.phase {
+/// Where an item stands; `None` while its push is on the way to disk.
+pub(crate) fn standing(slot: &Slot<Body>, time: Millis) -> Option<Standing> {
+    Some(match slot.phase {
         Phase::Reserved => return None,
         Phase::Waiting if slot.eligible_at <= time => Standing::Ready,
         Phase::Waiting | Phase::Behind => Standing::Scheduled,
         Phase::Leased => Standing::Leased,
         Phase::Dead => Standing::Dead,
-    };
-    let dead = slot.extra.as_ref().and_then(|extra| extra.dead);
-    Some(Stored { standing, item: claimed_of(state, slot), dead })
+    })
+}
+
+/// An item as it is looked at.
+pub(crate) fn stored(state: &State<Body>, slot: &Slot<Body>, time: Millis) -> Option<Stored> {
+    let standing = standing(slot, time)?;
+    Some(Stored {
+        standing,
+        item: claimed_of(state, slot),
+        dead: slot.died().map(|(reason, _)| reason),
+    })
 }
 
 fn claimed_of(state: &State<Body>, slot: &Slot<Body>) -> Claimed {
-    let errors = slot.extra.as_ref().map_or(&[][..], |extra| &extra.errors);
     Claimed {
         id: slot.id.as_ref().to_owned(),
         token: u64::from(slot.token),
@@ -221,9 +235,15 @@ fn claimed_of(state: &State<Body>, slot: &Slot<Body>) -> Claimed {
         priority: slot.priority,
         eligible_at: WallTime::from_millis(slot.eligible_at),
         partition: state.lane_of(slot).map(str::to_owned),
-        errors: errors.iter().map(|error| error.as_ref().to_owned()).collect(),
+        errors: errors_of(slot),
         body: slot.body.bytes.clone(),
     }
+}
+
+/// What the last attempts of an item failed with.
+pub(crate) fn errors_of(slot: &Slot<Body>) -> Vec<String> {
+    let errors = slot.extra.as_ref().map_or(&[][..], |extra| &extra.errors);
+    errors.iter().map(|error| error.as_ref().to_owned()).collect()
 }
 
 fn push_of(item: &NewItem, seq: u64, now: Millis) -> Push<Body> {

@@ -11,8 +11,8 @@ use std::{
 use syncline_core::{
     Error, ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Lease, Moment, NewItem, Pushed, QueueStats, QueueStorage, Reaped,
-        Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed, QueueStats,
+        QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
 use syncline_queue::MemoryQueueStorage;
@@ -100,6 +100,16 @@ impl QueueStorage for Faulty {
 
     fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>> {
         self.inner.get(id, now)
+    }
+
+    fn list<'a>(
+        &'a self,
+        list: &'a List,
+        after: Option<ListCursor>,
+        limit: usize,
+        now: Moment,
+    ) -> BoxFuture<'a, Result<ListPage>> {
+        self.inner.list(list, after, limit, now)
     }
 
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {

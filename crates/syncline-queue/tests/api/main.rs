@@ -4,6 +4,7 @@ mod durability;
 mod events;
 mod faulty;
 mod health;
+mod list;
 mod order;
 mod outcomes;
 mod settings;
@@ -20,7 +21,7 @@ use std::{
 };
 
 use serde_json::json;
-use syncline_queue::{Priority, QueueConfig, SyncItem, SyncQueue};
+use syncline_queue::{ItemFilter, ItemStatus, Priority, QueueConfig, SyncItem, SyncQueue};
 use syncline_testkit::MockClock;
 
 /// A queue in memory on a clock that stands still.
@@ -74,6 +75,7 @@ fn every_future_can_be_sent() {
     sent(queue.cancel("a"));
     sent(queue.get("a"));
     sent(queue.status("a"));
+    sent(queue.list(&ItemFilter::of(ItemStatus::Pending), None, 1));
     sent(queue.dead_letters(None, 1));
     sent(queue.redrive_all());
     sent(queue.purge_all());

@@ -4,7 +4,7 @@
 //! - a call that changes something is one transaction that holds the write lock from its beginning: `writer` begins and
 //!   commits it, `step` is what it knows and counts meanwhile;
 //! - `push`, `claim`, `settle`, `moves` and `upkeep` are the calls; `lanes` and `keys` what they share;
-//! - `reader` answers questions from a snapshot; `view` turns a row into an item and proves its content;
+//! - `reader` answers questions from a snapshot, `list` page by page; `view` turns a row into an item and proves its content;
 //! - `clock` is the queue's time, `schema` its tables.
 //!
 //! What opens, writes and guards an SQLite file is the archive's.
@@ -15,6 +15,7 @@ mod clock;
 mod config;
 mod keys;
 mod lanes;
+mod list;
 mod moves;
 #[cfg(test)]
 mod plans;

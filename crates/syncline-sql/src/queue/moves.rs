@@ -32,7 +32,7 @@ pub(super) fn redrive(step: &mut Step<'_>, ids: &[String]) -> Result<Vec<bool>> 
 fn redrive_one(step: &mut Step<'_>, id: &str) -> Result<bool> {
     let Some(item) = step.item_of(id, "AND phase = 3")? else { return Ok(false) };
     // It was of no use at its time, and somebody wants it all the same: it expires no more.
-    let set = ", attempts = 0, dead = NULL, expires_at = NULL, eligible_at = ?, lane_place = ?";
+    let set = ", attempts = 0, dead = NULL, dead_at = NULL, expires_at = NULL, eligible_at = ?, lane_place = ?";
     let now = step.now;
     step.put_back(&item, set, &[&now, &now])?;
     Ok(true)

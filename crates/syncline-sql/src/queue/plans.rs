@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Params, StatementStatus};
 
-use super::{claim, keys, lanes, reader, schema, upkeep, view};
+use super::{claim, keys, lanes, list, reader, schema, upkeep, view};
 
 fn plan(connection: &Connection, sql: &str, values: impl Params) -> Vec<String> {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -27,7 +27,15 @@ fn every_other_question_is_a_search_and_sorts_nothing() {
         (of(upkeep::OVER), 3),
         (of(upkeep::EXPIRY), 3),
         (view::BY_ID.to_owned(), 2),
-        (view::DEAD.to_owned(), 3),
+        (view::DEAD.to_owned(), 4),
+        (reader::DIED.to_owned(), 2),
+        (reader::FIRST_DEAD.to_owned(), 1),
+        (list::READY.to_owned(), 6),
+        (list::SCHEDULED.to_owned(), 6),
+        (list::BEHIND.to_owned(), 3),
+        (list::HELD.to_owned(), 4),
+        (list::DEAD.to_owned(), 4),
+        (list::LANE.to_owned(), 5),
         (reader::NEXT.to_owned(), 2),
         (reader::ENDS[0].to_owned(), 1),
         (reader::ENDS[1].to_owned(), 1),
@@ -53,7 +61,7 @@ fn what_is_in_hand_scheduled_behind_or_dead_costs_a_claim_nothing() {
         let sql = format!(
             "WITH RECURSIVE n (n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM n WHERE n < {first} + {count} - 1) \
              INSERT INTO item SELECT n, 1, {phase}, 2, {eligible_at}, NULL, NULL, 0, 0, 3, 0, NULL, \
-             CAST(n AS BLOB), NULL, NULL, x'' FROM n"
+             CAST(n AS BLOB), NULL, NULL, x'', NULL FROM n"
         );
         connection.execute_batch(&sql).unwrap();
     };

@@ -5,14 +5,29 @@ use std::{sync::Arc, time::Duration};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use syncline_core::{
     Priority, Result,
-    port::{Moment, QueueStats, Stored},
+    port::{List, ListCursor, ListPage, Moment, QueueStats, Stored},
 };
 
-use super::{SqliteConfig, clock::QueueClock, connect, error::failed, step::Step, view, view::View};
+use super::{
+    SqliteConfig,
+    clock::{QueueClock, wall},
+    connect,
+    error::failed,
+    list,
+    step::Step,
+    view,
+    view::View,
+};
 
 /// Most dead items of one page.
 const DEAD_MAX: usize = 1_024;
 
+/// The place of a dead item among the dead.
+pub(super) const DIED: &str = "SELECT dead_at, seq FROM item INDEXED BY item_id \
+                               WHERE queue = ? AND id = ? AND phase = 3 ORDER BY seq DESC LIMIT 1";
+/// When the first of the dead died.
+pub(super) const FIRST_DEAD: &str =
+    "SELECT dead_at FROM item INDEXED BY item_dead WHERE queue = ? AND phase = 3 ORDER BY dead_at LIMIT 1";
 /// When the first of a level may be handed out.
 pub(super) const NEXT: &str = "SELECT eligible_at FROM item INDEXED BY item_next \
                                WHERE queue = ? AND priority = ? AND phase = 0 ORDER BY eligible_at LIMIT 1";
@@ -47,10 +62,11 @@ impl Reader {
 
     pub(super) fn dead(&mut self, after: Option<&str>, limit: usize, now: Moment) -> Result<Vec<Stored>> {
         self.look(now, |step| {
-            let after = after.map(|id| step.item_of(id, "AND phase = 3"));
-            let after = after.transpose()?.flatten().map_or(-1, |item| item.seq);
+            let after =
+                after.map(|id| step.first(DIED, (step.queue, id.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?))));
+            let (dead_at, seq): (i64, i64) = after.transpose()?.flatten().unwrap_or((i64::MIN, -1));
             let limit = i64::try_from(limit.min(DEAD_MAX)).unwrap_or(i64::MAX);
-            let views = step.all(view::DEAD, (step.queue, after, limit), View::read)?;
+            let views = step.all(view::DEAD, (step.queue, dead_at, seq, limit), View::read)?;
             views.into_iter().map(|view| view.stored(step.now)).collect()
         })
     }
@@ -73,6 +89,10 @@ impl Reader {
                     *level = u64::try_from(items).unwrap_or(0);
                 }
             }
+            for (first, level) in stats.first_at.iter_mut().zip(Priority::ALL) {
+                *first = step.first(NEXT, (step.queue, level.number()), |row| row.get(0))?.map(wall);
+            }
+            stats.dead_since = step.first(FIRST_DEAD, [step.queue], |row| row.get(0))?.map(wall);
             Ok(stats)
         })
     }
@@ -90,6 +110,16 @@ impl Reader {
             let left = first.map(|at| u64::try_from(at.saturating_sub(step.now)).unwrap_or(0));
             Ok(left.map(Duration::from_millis))
         })
+    }
+
+    pub(super) fn list(
+        &mut self,
+        list: &List,
+        after: Option<ListCursor>,
+        limit: usize,
+        now: Moment,
+    ) -> Result<ListPage> {
+        self.look(now, |step| list::list(step, list, after, limit))
     }
 
     fn look<T>(&mut self, now: Moment, look: impl FnOnce(&Step<'_>) -> Result<T>) -> Result<T> {

@@ -9,7 +9,7 @@ use super::{error::failed, look::Found};
 const APPLICATION_ID: i32 = 0x5359_4e51;
 
 /// Step `n` leads from version `n` to `n + 1`; version 0 is an empty file. Steps are never changed, only added.
-const STEPS: &[&str] = &[include_str!("schema.sql")];
+const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Refuses what is no database, or an archive, before SQLite touches it.
 ///
@@ -109,13 +109,28 @@ mod tests {
     }
 
     #[test]
+    fn the_dead_of_an_older_file_died_when_the_queue_was_last_used() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(STEPS[0]).unwrap();
+        let dead = "INSERT INTO queue VALUES (1, CAST('jobs' AS BLOB), 77, 0); \
+                    INSERT INTO item VALUES (5, 1, 3, 2, 0, NULL, NULL, 0, 1, 1, 0, 1, x'61', NULL, NULL, x'')";
+        connection.execute_batch(dead).unwrap();
+        connection
+            .execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1"))
+            .unwrap();
+        assert_eq!(prepare(&mut connection, "jobs").unwrap(), 1);
+        let died: i64 = connection.query_row("SELECT dead_at FROM item", [], |row| row.get(0)).unwrap();
+        assert_eq!(died, 77);
+    }
+
+    #[test]
     fn a_newer_version_is_refused_by_its_number_and_one_that_never_was_is_damage() {
         let mut connection = in_memory();
         connection.execute_batch("PRAGMA user_version = 9").unwrap();
         let error = prepare(&mut connection, "jobs").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(
-            error.to_string().starts_with("its tables have version 9 and this program knows up to 1;"),
+            error.to_string().starts_with("its tables have version 9 and this program knows up to 2;"),
             "{error}"
         );
         connection.execute_batch("PRAGMA user_version = 0").unwrap();

@@ -230,8 +230,8 @@ impl<'a> Step<'a> {
 
     /// Buries an item where a person can see it.
     pub(super) fn bury(&mut self, item: &Item, reason: DeadReason, error: &str) -> Result<()> {
-        let sql = "UPDATE item SET phase = 3, lease_until = NULL, dead = ?, errors = ? WHERE seq = ?";
-        self.run(sql, (view::reason_number(reason), Self::noted(item, error), item.seq))?;
+        let sql = "UPDATE item SET phase = 3, lease_until = NULL, dead = ?, dead_at = ?, errors = ? WHERE seq = ?";
+        self.run(sql, (view::reason_number(reason), self.now, Self::noted(item, error), item.seq))?;
         self.count_moved(item, Phase::Dead);
         self.free_key(item)?;
         self.step_forward(item.lane.as_deref())

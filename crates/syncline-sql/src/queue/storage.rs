@@ -5,8 +5,8 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use syncline_core::{
     ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Clock, Lease, Moment, NewItem, Pushed, QueueStats, QueueStorage, Reaped,
-        Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, Clock, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed,
+        QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
     rt::SystemClock,
 };
@@ -243,6 +243,17 @@ impl QueueStorage for SqliteQueueStorage {
     fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>> {
         let id = id.to_owned();
         Box::pin(self.read(move |reader| reader.get(&id, now)))
+    }
+
+    fn list<'a>(
+        &'a self,
+        list: &'a List,
+        after: Option<ListCursor>,
+        limit: usize,
+        now: Moment,
+    ) -> BoxFuture<'a, Result<ListPage>> {
+        let list = list.clone();
+        Box::pin(self.read(move |reader| reader.list(&list, after, limit, now)))
     }
 
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {

@@ -2,7 +2,7 @@
 
 use rusqlite::Row;
 use syncline_core::{
-    Error, ErrorKind, Priority, Result,
+    Error, ErrorKind, Priority, Result, WallTime,
     port::{Claimed, DeadReason, Standing, Stored},
 };
 
@@ -31,10 +31,11 @@ pub(super) const BY_ID: &str = select!(
     "INDEXED BY item_id LEFT JOIN content ON content.seq = item.seq \
      WHERE item.queue = ? AND item.id = ? ORDER BY item.seq DESC LIMIT 1"
 );
-/// Dead items after a seq.
+/// Dead items after a death and a seq.
 pub(super) const DEAD: &str = select!(
     "INDEXED BY item_dead LEFT JOIN content ON content.seq = item.seq \
-     WHERE item.queue = ? AND item.phase = 3 AND item.seq > ? ORDER BY item.seq LIMIT ?"
+     WHERE item.queue = ? AND item.phase = 3 AND (item.dead_at, item.seq) > (?, ?) \
+     ORDER BY item.dead_at, item.seq LIMIT ?"
 );
 
 /// An item as its row tells it. What makes no sense there is told as well as it can be, and the item is damaged.
@@ -81,12 +82,7 @@ impl View {
     ///
     /// [`ErrorKind::Corrupt`] for one that lives and is damaged.
     pub(super) fn stored(self, now: i64) -> Result<Stored> {
-        let standing = match self.phase {
-            Phase::Waiting if self.item.eligible_at <= wall(now) => Standing::Ready,
-            Phase::Waiting | Phase::Behind => Standing::Scheduled,
-            Phase::Leased => Standing::Leased,
-            Phase::Dead => Standing::Dead,
-        };
+        let standing = standing(self.phase, self.item.eligible_at, now);
         let dead = match (standing, self.is_damaged) {
             (Standing::Dead, true) => Some(DeadReason::Corrupt),
             (_, true) => {
@@ -96,6 +92,16 @@ impl View {
             (_, false) => self.dead,
         };
         Ok(Stored { standing, item: self.item, dead })
+    }
+}
+
+/// Where an item of this phase stands at `now`.
+pub(super) fn standing(phase: Phase, eligible_at: WallTime, now: i64) -> Standing {
+    match phase {
+        Phase::Waiting if eligible_at <= wall(now) => Standing::Ready,
+        Phase::Waiting | Phase::Behind => Standing::Scheduled,
+        Phase::Leased => Standing::Leased,
+        Phase::Dead => Standing::Dead,
     }
 }
 
@@ -121,7 +127,7 @@ pub(super) fn note(kept: &[u8], error: &str) -> Vec<u8> {
 }
 
 /// The errors of an item, oldest first, and whether that was all.
-fn errors(mut bytes: &[u8]) -> (Vec<String>, bool) {
+pub(super) fn errors(mut bytes: &[u8]) -> (Vec<String>, bool) {
     let mut errors = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<2>() {
         let Some((error, rest)) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length))) else {
@@ -144,7 +150,7 @@ pub(super) fn reason_number(reason: DeadReason) -> i64 {
 }
 
 /// The reason of a number in the file; what is none is damage.
-fn reason_of(number: i64) -> DeadReason {
+pub(super) fn reason_of(number: i64) -> DeadReason {
     match number {
         0 => DeadReason::Exhausted,
         1 => DeadReason::Rejected,

@@ -6,3 +6,4 @@
 pub mod archive;
 pub mod disk;
 pub mod queue;
+mod queue_list;

@@ -15,10 +15,12 @@ use syncline_core::{
     },
 };
 
+pub use super::queue_list::*;
+
 /// A storage under test, empty, and how to open it again.
 pub struct Subject {
-    storage: Arc<dyn QueueStorage>,
-    reopen: Box<dyn Fn() -> BoxFuture<'static, Arc<dyn QueueStorage>> + Send + Sync>,
+    pub(super) storage: Arc<dyn QueueStorage>,
+    pub(super) reopen: Box<dyn Fn() -> BoxFuture<'static, Arc<dyn QueueStorage>> + Send + Sync>,
 }
 
 impl Subject {
@@ -67,6 +69,9 @@ macro_rules! queue_contract {
             clause_11_what_expired_is_dead_and_was_not_handed_out,
             clause_11_what_expired_and_was_redriven_lives_for_every_opener,
             clause_12_content_comes_back_byte_for_byte,
+            clause_13_a_list_goes_through_everything_that_stands_so,
+            clause_13_a_list_tells_what_fits_and_looks_at_few_at_once,
+            clause_13_the_first_of_those_that_wait_are_told_with_the_numbers,
         }
     };
     ($make:expr => $($clause:ident),+ $(,)?) => {
@@ -80,17 +85,17 @@ macro_rules! queue_contract {
 }
 
 /// The moment `ms` after the beginning.
-fn at(ms: u64) -> Moment {
+pub(super) fn at(ms: u64) -> Moment {
     Moment {
         wall: WallTime::from_millis(1_767_225_600_000 + ms),
         steady: Instant::from_origin(Duration::from_millis(1_000 + ms)),
     }
 }
 
-const LEASE: Duration = Duration::from_secs(60);
-const ROOM: Admission = Admission { capacity: 1_000, unique_ids: true };
+pub(super) const LEASE: Duration = Duration::from_secs(60);
+pub(super) const ROOM: Admission = Admission { capacity: 1_000, unique_ids: true };
 
-fn item(id: &str) -> NewItem {
+pub(super) fn item(id: &str) -> NewItem {
     NewItem {
         id: id.to_owned(),
         priority: Priority::Normal,
@@ -103,41 +108,46 @@ fn item(id: &str) -> NewItem {
     }
 }
 
-fn urgent(id: &str, priority: Priority) -> NewItem {
+pub(super) fn urgent(id: &str, priority: Priority) -> NewItem {
     NewItem { priority, ..item(id) }
 }
 
-fn due(id: &str, ms: u64) -> NewItem {
+pub(super) fn due(id: &str, ms: u64) -> NewItem {
     NewItem { due: Some(at(ms).wall), ..item(id) }
 }
 
-fn in_lane(id: &str, lane: &str) -> NewItem {
+pub(super) fn in_lane(id: &str, lane: &str) -> NewItem {
     NewItem { partition: Some(lane.to_owned()), ..item(id) }
 }
 
-async fn push(storage: &dyn QueueStorage, items: &[NewItem], now: Moment) {
+pub(super) async fn push(storage: &dyn QueueStorage, items: &[NewItem], now: Moment) {
     let told = storage.push(items, ROOM, now).await.unwrap();
     assert!(told.iter().all(|told| *told == Pushed::Inserted), "{told:?}");
 }
 
-async fn claim(storage: &dyn QueueStorage, most: usize, now: Moment) -> Vec<Claimed> {
+pub(super) async fn claim(storage: &dyn QueueStorage, most: usize, now: Moment) -> Vec<Claimed> {
     storage.claim(Claim { most, lease: LEASE, aging: None }, now).await.unwrap()
 }
 
-async fn claimed_ids(storage: &dyn QueueStorage, most: usize, now: Moment) -> Vec<String> {
+pub(super) async fn claimed_ids(storage: &dyn QueueStorage, most: usize, now: Moment) -> Vec<String> {
     claim(storage, most, now).await.into_iter().map(|claimed| claimed.id).collect()
 }
 
-async fn settle(storage: &dyn QueueStorage, claimed: &Claimed, outcome: QueueOutcome, now: Moment) -> Settled {
+pub(super) async fn settle(
+    storage: &dyn QueueStorage,
+    claimed: &Claimed,
+    outcome: QueueOutcome,
+    now: Moment,
+) -> Settled {
     let lease = Lease { id: claimed.id.clone(), token: Some(claimed.token) };
     storage.settle(&[Settlement { lease, outcome }], now).await.unwrap()[0]
 }
 
-fn done() -> QueueOutcome {
+pub(super) fn done() -> QueueOutcome {
     QueueOutcome::Complete { push: Vec::new() }
 }
 
-fn retry(ms: u64, error: &str) -> QueueOutcome {
+pub(super) fn retry(ms: u64, error: &str) -> QueueOutcome {
     QueueOutcome::Retry { at: at(ms).wall, error: error.to_owned() }
 }
 

@@ -90,7 +90,12 @@ impl Inner {
             return Err(fault);
         }
         self.clock = QueueClock::from(self.time);
-        let orphans: Vec<_> = self.state.leased().into_iter().map(|seq| plan::returned(&self.state, seq)).collect();
+        let orphans: Vec<_> = self
+            .state
+            .leased()
+            .into_iter()
+            .map(|seq| plan::returned(&self.state, seq, self.time))
+            .collect();
         for entry in &orphans {
             self.state.apply(entry.clone());
         }

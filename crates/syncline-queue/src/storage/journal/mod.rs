@@ -47,7 +47,7 @@ use syncline_journal::{Commit, Durability, Journal, Owner, Stream};
 use self::{inner::Inner, owner::Shared};
 use super::{
     codec::{self, Record},
-    plan,
+    list, plan,
 };
 use crate::{queue::Bell, state::Entry};
 

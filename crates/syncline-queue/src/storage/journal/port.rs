@@ -5,12 +5,12 @@ use std::time::Duration;
 use syncline_core::{
     Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Lease, Moment, NewItem, Pushed, QueueStats, QueueStorage, Reaped,
-        Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed, QueueStats,
+        QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
 
-use super::{JournalQueueStorage, plan};
+use super::{JournalQueueStorage, list, plan};
 use crate::state::{Entry, Phase};
 
 impl QueueStorage for JournalQueueStorage {
@@ -70,21 +70,30 @@ impl QueueStorage for JournalQueueStorage {
         })
     }
 
+    fn list<'a>(
+        &'a self,
+        list: &'a List,
+        after: Option<ListCursor>,
+        limit: usize,
+        now: Moment,
+    ) -> BoxFuture<'a, Result<ListPage>> {
+        Box::pin(async move {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            Ok(list::list(&inner.state, list, after, limit, time))
+        })
+    }
+
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {
         Box::pin(async move {
             let mut inner = self.inner();
             let time = inner.clock.at(now);
-            let state = &inner.state;
-            let after = after.and_then(|id| state.find(id, is_dead)).map(|slot| slot.seq);
-            Ok(state.dead(after).filter_map(|slot| plan::stored(state, slot, time)).take(limit).collect())
+            Ok(list::dead(&inner.state, after, limit, time))
         })
     }
 
     fn stats(&self, _now: Moment) -> BoxFuture<'_, Result<QueueStats>> {
-        Box::pin(async move {
-            let counts = self.inner().state.counts();
-            Ok(QueueStats { waiting: counts.waiting, leased: counts.leased, dead: counts.dead })
-        })
+        Box::pin(async move { Ok(list::stats(&self.inner().state)) })
     }
 }
 

@@ -23,7 +23,7 @@ impl Inner {
         let (mut told, mut entries, mut held) = (Vec::with_capacity(settlements.len()), Vec::new(), Vec::new());
         let mut reserved = Reserved::default();
         for settlement in settlements {
-            let (settled, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome);
+            let (settled, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
             let Some((seq, entry)) = entry.and_then(|entry| Some((seq_of(&entry)?, entry))) else {
                 told.push(settled);
                 continue;

@@ -8,7 +8,7 @@ use syncline_journal::Durability;
 
 use super::{JournalQueueStorage, codec::Record, plan};
 use crate::{
-    state::{Entry, Push},
+    state::{Entry, Millis, Push},
     storage::{TakenIn, body::Body},
 };
 
@@ -33,7 +33,7 @@ impl JournalQueueStorage {
         for (push, item) in pushes.into_iter().zip(items).rev() {
             let Entry::Push(push) = push else { continue };
             bytes += push.body.bytes.len();
-            let past = past_of(&push, item);
+            let past = past_of(&push, item, time);
             entries.push(Entry::Push(push));
             entries.extend(past);
             if bytes >= RECORD_BYTES || entries.len() >= RECORD_STEPS {
@@ -51,7 +51,7 @@ impl JournalQueueStorage {
 }
 
 /// The steps that bring a new item to where it stood.
-fn past_of(push: &Push<Body>, item: &TakenIn) -> Vec<Entry<Body>> {
+fn past_of(push: &Push<Body>, item: &TakenIn, time: Millis) -> Vec<Entry<Body>> {
     let (seq, most) = (push.seq, push.max_attempts.max(1));
     // What is to be tried again has an attempt left.
     let attempts = item.attempts.min(if item.is_dead { most } else { most - 1 });
@@ -62,7 +62,7 @@ fn past_of(push: &Push<Body>, item: &TakenIn) -> Vec<Entry<Body>> {
     let error = item.error.as_deref().map(plan::short);
     if item.is_dead {
         let reason = if item.attempts >= most { DeadReason::Exhausted } else { DeadReason::Rejected };
-        past.push(Entry::Bury { seq, reason, error: error.unwrap_or_default() });
+        past.push(Entry::Bury { seq, at: time, reason, error: error.unwrap_or_default() });
     } else if let (Some(error), Some(last)) = (error, past.last_mut()) {
         *last = Entry::Retry { seq, at: push.eligible_at, error };
     }
