@@ -24,12 +24,23 @@ pub struct Need {
 
 /// Every program that tests run beside cargo and git. A room that starts a server adds its line here; `powercut` unpacks its
 /// own under the target directory, because installing an emulator may remove what a machine has.
-pub const NEEDS: &[Need] = &[Need {
-    program: "strace",
-    package: "strace",
-    why: "kills a process at a chosen system call and makes one fail",
-    command: "crash",
-}];
+pub const NEEDS: &[Need] = &[
+    Need {
+        program: "strace",
+        package: "strace",
+        why: "kills a process at a chosen system call and makes one fail",
+        command: "crash",
+    },
+    Need {
+        program: "postgres",
+        package: "postgresql",
+        why: "is the server that tests start, kill and start again",
+        command: "test",
+    },
+];
+
+/// Where Debian keeps the programs of PostgreSQL, a directory a version; they are on no path.
+const POSTGRES: &str = "/usr/lib/postgresql";
 
 /// Installs what the tests need and is missing.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
@@ -45,7 +56,7 @@ pub struct Args {
 ///
 /// When something is missing that cannot be installed here: not root, no apt, or apt failed.
 pub fn run(args: Args) -> Result {
-    let missing = missing(NEEDS, |program| cmd::find(program).is_some());
+    let missing = missing(NEEDS, |program| cmd::find(program).is_some() || is_beside(POSTGRES, program));
     if missing.is_empty() {
         println!("setup: every program is installed");
         return Ok(());
@@ -61,6 +72,14 @@ pub fn run(args: Args) -> Result {
 
 fn missing(needs: &[Need], installed: impl Fn(&str) -> bool) -> Vec<&Need> {
     needs.iter().filter(|need| !installed(need.program)).collect()
+}
+
+/// Whether a version under `root` has the program.
+fn is_beside(root: &str, program: &str) -> bool {
+    let versions = fs::read_dir(root).into_iter().flatten().flatten();
+    versions
+        .map(|version| version.path().join("bin").join(program))
+        .any(|path| path.is_file())
 }
 
 fn install(needs: &[&Need]) -> Result {
@@ -124,8 +143,19 @@ mod tests {
                 .map(|need| need.program)
                 .collect()
         };
-        assert_eq!(names(&[]), ["strace"]);
-        assert_eq!(names(&["strace"]), [""; 0]);
+        assert_eq!(names(&[]), ["strace", "postgres"]);
+        assert_eq!(names(&["strace"]), ["postgres"]);
+        assert_eq!(names(&["strace", "postgres"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_program_in_the_directory_of_a_version_is_installed() {
+        let root = tempfile::tempdir().unwrap();
+        let bin = root.path().join("15/bin");
+        fs::create_dir_all(&bin).unwrap();
+        fs::write(bin.join("postgres"), "").unwrap();
+        let root = root.path().to_str().unwrap();
+        assert!(is_beside(root, "postgres") && !is_beside(root, "initdb") && !is_beside("/nowhere", "postgres"));
     }
 
     #[test]

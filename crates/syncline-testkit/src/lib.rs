@@ -4,6 +4,7 @@
 //! - [`MockClock`], [`SeededRandom`], [`seed`]: time that is stepped, randomness that is replayed
 //! - [`contract`]: one test a clause for each port
 //! - [`FaultyArchive`]: an archive that fails, hangs and loses replies on demand
+//! - [`PostgresServer`]: a real server that a test starts, kills and starts again
 #![cfg_attr(
     not(test),
     deny(
@@ -19,11 +20,13 @@
 pub mod contract;
 pub mod disk;
 mod faulty_archive;
+mod postgres;
 mod random;
 mod seed;
 
 pub use disk::SimDisk;
 pub use faulty_archive::{ArchiveCall, Failure, FaultyArchive};
+pub use postgres::PostgresServer;
 pub use random::SeededRandom;
 pub use seed::seed;
 pub use syncline_core::memory::MockClock;
