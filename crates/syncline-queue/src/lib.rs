@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `queue`, [`blocking`] | [`SyncQueue`]: what users hold, as tasks or as threads |
 //! | `item`, `config`, `metrics`, `health`, [`prelude`] | what is pushed, how it is set up, what it says of itself |
+//! | `metrics_export` (feature `prometheus`) | numbers of queues for a registry |
 //! | `state` | the scheduler, pure: what stands where, and who is next |
 //! | `original` | taking over the file of the original queue |
 //! | `storage` | the port's implementations of this room: [`JournalQueueStorage`], [`MemoryQueueStorage`] |
@@ -25,6 +26,8 @@ mod error;
 mod health;
 mod item;
 mod metrics;
+#[cfg(feature = "prometheus")]
+pub mod metrics_export;
 mod original;
 pub mod prelude;
 mod queue;
@@ -37,7 +40,7 @@ pub use health::{HealthReport, Reason};
 pub use item::{
     DEFAULT_MAX_RETRIES, DeadLetter, Dedup, ItemFilter, ItemInfo, ItemPage, ItemStatus, SyncItem, priority_of,
 };
-pub use metrics::{QueueMetrics, Ratio, Throughput};
+pub use metrics::{Dead, Distributions, Histogram, QueueMetrics, Ratio, Rejected, Throughput};
 pub use queue::{
     ItemStream, JobContext, JobError, PushReceipt, QueueEvent, QueueEvents, SyncQueue, Worker, WorkerBuilder,
 };

@@ -204,6 +204,8 @@ pub struct Reaped {
     pub leases: u64,
     /// Items that died of it, or of their age.
     pub dead: u64,
+    /// Of them, those that died of their age.
+    pub expired: u64,
     /// There is more to do: call again.
     pub more: bool,
 }

@@ -1,13 +1,21 @@
 //! Numbers of a queue, pulled when they are wanted.
 
+mod histogram;
 mod ratio;
+mod spread;
 mod tally;
 mod throughput;
 
 use std::time::Duration;
 
-pub(crate) use self::tally::{Settle, Tally};
-pub use self::{ratio::Ratio, throughput::Throughput};
+pub(crate) use self::tally::{Settle, Tally, Took};
+pub use self::{
+    histogram::Histogram,
+    ratio::Ratio,
+    spread::Distributions,
+    tally::{Dead, Rejected},
+    throughput::Throughput,
+};
 
 /// What a queue holds, and has done since it was opened here.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +29,10 @@ pub struct QueueMetrics {
     pub total_completed: u64,
     /// Items that failed for good.
     pub total_failed: u64,
+    /// The same by reason.
+    pub failed: Dead,
+    /// Calls that pushed nothing, by reason.
+    pub rejected: Rejected,
     /// Attempts that failed and are followed by another one.
     pub total_retried: u64,
     /// Items that were withdrawn.

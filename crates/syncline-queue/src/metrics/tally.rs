@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use syncline_core::{Instant, port::QueueStats};
+use syncline_core::{
+    Instant, Priority,
+    port::{DeadReason, QueueStats, Reaped},
+};
 
 use super::{
-    QueueMetrics, Ratio, Throughput,
+    Distributions, QueueMetrics, Ratio, Throughput,
     throughput::{Flow, Ring, mean},
 };
+use crate::QueueError;
 
 /// Sums since the queue was opened here.
 #[derive(Debug)]
@@ -15,7 +19,8 @@ pub(crate) struct Tally {
     enqueued: u64,
     dequeued: u64,
     completed: u64,
-    failed: u64,
+    failed: Dead,
+    rejected: Rejected,
     retried: u64,
     cancelled: u64,
     redriven: u64,
@@ -31,15 +36,67 @@ pub(crate) struct Tally {
     /// Completions whose beginning was seen.
     timed: u64,
     ring: Ring,
+    spread: Distributions,
 }
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settle {
-    Completed { took: Option<Duration> },
-    Failed,
+    Completed,
+    Failed(DeadReason),
     Retried,
     Lost,
+}
+
+/// An attempt whose beginning was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Took {
+    pub(crate) time: Duration,
+    /// The number of the attempt.
+    pub(crate) attempt: u16,
+}
+
+/// Items that failed for good, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dead {
+    /// Every attempt failed, or ended its process.
+    pub exhausted: u64,
+    /// Its worker said that no attempt can succeed.
+    pub rejected: u64,
+    /// It was of no use any more before anybody took it.
+    pub expired: u64,
+    /// Its content is damaged.
+    pub corrupt: u64,
+}
+
+impl Dead {
+    fn add(&mut self, reason: DeadReason, count: u64) {
+        let sum = match reason {
+            DeadReason::Exhausted => &mut self.exhausted,
+            DeadReason::Rejected => &mut self.rejected,
+            DeadReason::Expired => &mut self.expired,
+            DeadReason::Corrupt => &mut self.corrupt,
+        };
+        *sum += count;
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.exhausted + self.rejected + self.expired + self.corrupt
+    }
+}
+
+/// Calls that pushed nothing, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rejected {
+    /// As many items lived as may.
+    pub capacity: u64,
+    /// An item was too large.
+    pub too_large: u64,
+    /// There was no space on the disk.
+    pub storage_full: u64,
+    /// The queue was shutting down.
+    pub shutdown: u64,
 }
 
 impl Tally {
@@ -48,7 +105,8 @@ impl Tally {
             enqueued: 0,
             dequeued: 0,
             completed: 0,
-            failed: 0,
+            failed: Dead::default(),
+            rejected: Rejected::default(),
             retried: 0,
             cancelled: 0,
             redriven: 0,
@@ -63,6 +121,7 @@ impl Tally {
             processing: Duration::ZERO,
             timed: 0,
             ring: Ring::new(born),
+            spread: Distributions::default(),
         }
     }
 
@@ -72,26 +131,60 @@ impl Tally {
         self.ring.add(Flow::Enqueued, added, now);
     }
 
-    pub(crate) fn popped(&mut self, count: u64, wait: Duration, now: Instant) {
-        self.dequeued += count;
-        self.wait = self.wait.saturating_add(wait);
-        self.ring.add(Flow::Dequeued, count, now);
+    /// A push was refused for this.
+    pub(crate) fn rejected(&mut self, error: &QueueError) {
+        let sum = match error {
+            QueueError::CapacityExceeded(_) => &mut self.rejected.capacity,
+            QueueError::ItemTooLarge { .. } => &mut self.rejected.too_large,
+            QueueError::StorageFull(_) => &mut self.rejected.storage_full,
+            QueueError::ShuttingDown => &mut self.rejected.shutdown,
+            _ => return,
+        };
+        *sum += 1;
     }
 
-    pub(crate) fn settled(&mut self, settle: Settle, now: Instant) {
-        match settle {
-            Settle::Completed { took } => {
+    pub(crate) fn popped(&mut self, priority: Priority, wait: Duration, now: Instant) {
+        self.dequeued += 1;
+        self.wait = self.wait.saturating_add(wait);
+        self.ring.add(Flow::Dequeued, 1, now);
+        if let Some(waits) = self.spread.wait.get_mut(usize::from(priority.number())) {
+            waits.observe(wait.as_secs_f64());
+        }
+    }
+
+    pub(crate) fn settled(&mut self, settle: Settle, took: Option<Took>, now: Instant) {
+        let times = match settle {
+            Settle::Completed => {
                 self.completed += 1;
                 self.ring.add(Flow::Completed, 1, now);
                 if let Some(took) = took {
                     self.timed += 1;
-                    self.processing = self.processing.saturating_add(took);
+                    self.processing = self.processing.saturating_add(took.time);
                 }
+                &mut self.spread.completed
             }
-            Settle::Failed => self.failed += 1,
-            Settle::Retried => self.retried += 1,
-            Settle::Lost => self.leases_lost += 1,
+            Settle::Failed(reason) => {
+                self.failed.add(reason, 1);
+                &mut self.spread.dead
+            }
+            Settle::Retried => {
+                self.retried += 1;
+                &mut self.spread.retried
+            }
+            Settle::Lost => {
+                self.leases_lost += 1;
+                return;
+            }
+        };
+        let Some(took) = took else { return };
+        times.observe(took.time.as_secs_f64());
+        if settle != Settle::Retried {
+            self.spread.attempts.observe(f64::from(took.attempt));
         }
+    }
+
+    pub(crate) fn distributions(&self) -> &Distributions {
+        &self.spread
     }
 
     /// A lease was extended.
@@ -117,9 +210,10 @@ impl Tally {
         self.redriven += count;
     }
 
-    pub(crate) fn reaped(&mut self, leases: u64, dead: u64) {
-        self.leases_expired += leases;
-        self.failed += dead;
+    pub(crate) fn reaped(&mut self, reaped: Reaped) {
+        self.leases_expired += reaped.leases;
+        self.failed.add(DeadReason::Expired, reaped.expired);
+        self.failed.add(DeadReason::Exhausted, reaped.dead.saturating_sub(reaped.expired));
     }
 
     /// So many lived.
@@ -139,7 +233,9 @@ impl Tally {
             total_enqueued: self.enqueued,
             total_dequeued: self.dequeued,
             total_completed: self.completed,
-            total_failed: self.failed,
+            total_failed: self.failed.total(),
+            failed: self.failed,
+            rejected: self.rejected,
             total_retried: self.retried,
             total_cancelled: self.cancelled,
             total_redriven: self.redriven,
@@ -152,7 +248,7 @@ impl Tally {
             in_flight,
             dead: sum(&stats.dead),
             queue_depth_max: self.depth_max.max(live),
-            success_rate: Ratio::of(self.completed, self.completed.saturating_add(self.failed)),
+            success_rate: Ratio::of(self.completed, self.completed.saturating_add(self.failed.total())),
             avg_wait_time: mean(self.wait, self.dequeued),
             avg_processing_time,
             average_processing_time_ms: avg_processing_time.as_secs_f64() * 1e3,

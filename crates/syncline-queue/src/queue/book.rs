@@ -8,7 +8,11 @@ use syncline_core::{
     port::{Claimed, Moment, QueueStats},
 };
 
-use crate::{ItemStatus, metrics::Tally, storage::QueueClock};
+use crate::{
+    ItemStatus,
+    metrics::{Tally, Took},
+    storage::QueueClock,
+};
 
 /// Most items whose end is remembered.
 const ENDED_MAX: usize = 10_000;
@@ -54,10 +58,9 @@ impl Book {
 
     /// Items were handed out under leases of `lease`.
     pub(super) fn took(&mut self, claimed: &[Claimed], lease: Duration, now: Moment) {
-        let mut waited = Duration::ZERO;
         for one in claimed {
             let ms = now.wall.as_millis().saturating_sub(one.eligible_at.as_millis());
-            waited = waited.saturating_add(Duration::from_millis(ms));
+            self.tally.popped(one.priority, Duration::from_millis(ms), now.steady);
             let held = Held {
                 token: one.token,
                 attempt: one.attempt,
@@ -67,7 +70,6 @@ impl Book {
             };
             self.held.insert(one.id.clone(), held);
         }
-        self.tally.popped(claimed.len() as u64, waited, now.steady);
     }
 
     /// What is held under this lease, or under any.
@@ -76,10 +78,10 @@ impl Book {
     }
 
     /// Nobody holds it any more; returns for how long somebody did.
-    pub(super) fn let_go(&mut self, id: &str, token: Option<u64>, now: Instant) -> Option<Duration> {
+    pub(super) fn let_go(&mut self, id: &str, token: Option<u64>, now: Instant) -> Option<Took> {
         let held = self.held(id, token)?;
         self.held.remove(id);
-        Some(now.saturating_since(held.since))
+        Some(Took { time: now.saturating_since(held.since), attempt: held.attempt })
     }
 
     /// A lease goes on until `until`.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use syncline_core::{
-    port::{BoxFuture, Lease, QueueOutcome, Settlement},
+    port::{BoxFuture, DeadReason, Lease, QueueOutcome, Settlement},
     rt,
 };
 
@@ -50,7 +50,7 @@ impl Inner {
         let told = self.watched(self.storage().settle(&settlements, self.now())).await;
         under_way.done();
         for (lease, settled) in leases.iter().zip(told?) {
-            self.note_settled(&lease.id, lease.token, settled);
+            self.note_settled(&lease.id, lease.token, settled, DeadReason::Exhausted);
         }
         Ok(())
     }

@@ -12,6 +12,8 @@ mod open;
 mod pop;
 mod push;
 mod receipt;
+#[cfg(feature = "prometheus")]
+mod scrape;
 mod settle;
 mod shared;
 mod shutdown;
@@ -43,6 +45,8 @@ use tokio::sync::Notify;
 pub(crate) use self::bell::Bell;
 #[cfg(test)]
 pub(crate) use self::open::settings;
+#[cfg(feature = "prometheus")]
+pub(crate) use self::scrape::WeakQueue;
 use self::{book::Book, events::Events, gate::Gate, upkeep::Upkeep, worker::Crews};
 pub use self::{
     events::{QueueEvent, QueueEvents},
@@ -93,6 +97,8 @@ pub struct SyncQueue {
 
 /// What all clones share.
 struct Inner {
+    /// What it is called in metrics and spans.
+    name: String,
     store: Store,
     config: QueueConfig,
     clock: Arc<dyn Clock>,
@@ -139,7 +145,7 @@ impl Store {
 }
 
 impl SyncQueue {
-    fn of(store: Store, config: QueueConfig, clock: Arc<dyn Clock>) -> Self {
+    fn of(name: &str, store: Store, config: QueueConfig, clock: Arc<dyn Clock>) -> Self {
         let now = clock.now();
         let bell = Arc::new(Bell::default());
         if let Store::Journal { storage, .. } = &store {
@@ -152,6 +158,7 @@ impl SyncQueue {
         let backoff =
             Backoff::exponential(config.base_retry_delay, config.max_retry_delay).with_jitter(Jitter::Factor(JITTER));
         let inner = Inner {
+            name: name.to_owned(),
             store,
             breaker,
             backoff,
@@ -167,6 +174,11 @@ impl SyncQueue {
             clock,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// What it is called in metrics and spans: its name on a journal that it shares, `queue` otherwise.
+    pub fn name(&self) -> &str {
+        &self.inner.name
     }
 
     /// The settings that it was made with, without the key.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::{Store, SyncQueue};
-use crate::{HealthReport, QueueError, QueueMetrics, QueueResult, Reason, Throughput};
+use crate::{Distributions, HealthReport, QueueError, QueueMetrics, QueueResult, Reason, Throughput};
 
 impl SyncQueue {
     /// Numbers, as they are now. Sums begin when the queue is opened.
@@ -11,6 +11,11 @@ impl SyncQueue {
         let inner = &*self.inner;
         let (stats, saved) = (inner.stats_now(), self.saved());
         inner.book().tally.metrics(&stats, saved, inner.clock.now())
+    }
+
+    /// How long items waited and were in hand, and how many attempts they took, since the queue was opened here.
+    pub fn distributions(&self) -> Distributions {
+        self.inner.book().tally.distributions().clone()
     }
 
     /// Items per second, over the last minute.

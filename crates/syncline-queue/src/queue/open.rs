@@ -16,7 +16,7 @@ use crate::{
     original::{self, Target},
 };
 
-/// The name of the queue on a journal of its own.
+/// The name of a queue that was given none.
 const NAME: &str = "queue";
 
 impl SyncQueue {
@@ -70,7 +70,7 @@ impl SyncQueue {
         let storage = JournalQueueStorage::open(&journal, NAME)
             .map_err(of_opening)?
             .answering(config.durability);
-        Ok(Self::of(Store::Journal { storage, journal, is_shared: false }, config, clock))
+        Ok(Self::of(NAME, Store::Journal { storage, journal, is_shared: false }, config, clock))
     }
 
     /// [`with_config`](Self::with_config) for tasks: the disk is waited for on a thread of its own.
@@ -110,11 +110,11 @@ impl SyncQueue {
         clock: Arc<dyn Clock>,
     ) -> QueueResult<Self> {
         check_given(&config)?;
-        Ok(Self::of(Store::Given(storage), config, clock))
+        Ok(Self::of(NAME, Store::Given(storage), config, clock))
     }
 
     fn in_memory(config: QueueConfig, clock: Arc<dyn Clock>) -> Self {
-        Self::of(Store::Memory(Box::default()), config, clock)
+        Self::of(NAME, Store::Memory(Box::default()), config, clock)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use syncline_core::port::{Claim, Claimed, Lease, QueueOutcome, Settlement};
+use syncline_core::port::{Claim, Claimed, DeadReason, Lease, QueueOutcome, Settlement};
 
 use super::{Inner, QueueEvent, SyncQueue, bell::UnderWay, gate::Errand};
 use crate::{QueueError, QueueResult, SyncItem, metrics::Settle};
@@ -118,8 +118,8 @@ impl Inner {
         let now = self.clock.now();
         let mut book = self.book();
         for Settlement { lease, .. } in &broken {
-            book.let_go(&lease.id, lease.token, now);
-            book.tally.settled(Settle::Failed, now);
+            let took = book.let_go(&lease.id, lease.token, now);
+            book.tally.settled(Settle::Failed(DeadReason::Corrupt), took, now);
         }
         drop(book);
         let dead = broken.iter().map(|one| QueueEvent::Dead { id: one.lease.id.clone() });

@@ -26,7 +26,7 @@ impl SyncQueue {
     ///
     /// Dropped half-way, the item may be pushed all the same; pushing it again under the same id does not do it twice.
     pub async fn push(&self, item: SyncItem) -> QueueResult<()> {
-        self.inner.push_one(&item).await
+        self.inner.counted(self.inner.push_one(&item).await)
     }
 
     /// Keeps items in order: all that are new, or none where they do not all fit. Returns the ids of those that were kept;
@@ -40,9 +40,7 @@ impl SyncQueue {
     ///
     /// As [`push`](Self::push): all of them, or none.
     pub async fn push_batch(&self, items: Vec<SyncItem>) -> QueueResult<Vec<String>> {
-        let _pass = self.inner.gate.enter(Errand::Work)?;
-        let new = self.inner.encode(&items)?;
-        let told = self.inner.push_all(&new).await?;
+        let told = self.inner.counted(self.inner.push_many(&items).await)?;
         let added = items.into_iter().zip(told).filter(|(_, told)| *told == Pushed::Inserted);
         Ok(added.map(|(item, _)| item.id).collect())
     }
@@ -64,9 +62,11 @@ impl SyncQueue {
             room.as_mut().enable();
             match inner.push_one(&item).await {
                 Err(full @ QueueError::CapacityExceeded(_)) => {
-                    inner.before(deadline, room).await.ok_or(full)?;
+                    if inner.before(deadline, room).await.is_none() {
+                        return inner.counted(Err(full));
+                    }
                 }
-                other => return other,
+                other => return inner.counted(other),
             }
         }
     }
@@ -79,7 +79,7 @@ impl SyncQueue {
     pub fn push_nowait(&self, item: SyncItem) -> PushReceipt {
         let inner = Arc::clone(&self.inner);
         let id = item.id.clone();
-        PushReceipt::begin(id, async move { inner.push_one(&item).await })
+        PushReceipt::begin(id, async move { inner.counted(inner.push_one(&item).await) })
     }
 }
 
@@ -92,6 +92,16 @@ impl Inner {
             Some(Pushed::Duplicate { id }) => Err(QueueError::DuplicateItem(id)),
             _ => Ok(()),
         }
+    }
+
+    async fn push_many(&self, items: &[SyncItem]) -> QueueResult<Vec<Pushed>> {
+        let _pass = self.gate.enter(Errand::Work)?;
+        self.push_all(&self.encode(items)?).await
+    }
+
+    /// The answer of a push; one that refuses is counted.
+    fn counted<T>(&self, answer: QueueResult<T>) -> QueueResult<T> {
+        answer.inspect_err(|error| self.book().tally.rejected(error))
     }
 
     pub(super) fn encode(&self, items: &[SyncItem]) -> QueueResult<Vec<NewItem>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_core::{
     WallTime,
-    port::{Lease, NewItem, QueueOutcome, Random as _, Settled, Settlement},
+    port::{DeadReason, Lease, NewItem, QueueOutcome, Random as _, Settled, Settlement},
     rt::SystemRandom,
 };
 
@@ -259,12 +259,13 @@ impl Inner {
     pub(super) async fn settle(&self, id: &str, token: Option<u64>, outcome: QueueOutcome) -> QueueResult<Settled> {
         let _pass = self.gate.enter(Errand::Settle)?;
         let lease = Lease { id: id.to_owned(), token };
+        let dead = death_by(&outcome);
         let settlements = [Settlement { lease, outcome }];
         let under_way = UnderWay::new(&self.bell);
         let told = self.watched(self.storage().settle(&settlements, self.now())).await;
         under_way.done();
         let settled = told?.first().copied().unwrap_or(Settled::Unknown);
-        self.note_settled(id, token, settled);
+        self.note_settled(id, token, settled, dead);
         match (settled, token) {
             (Settled::Unknown, _) => Err(QueueError::ItemNotFound(id.to_owned())),
             (Settled::Lost, Some(_)) => Err(QueueError::LeaseLost(id.to_owned())),
@@ -273,18 +274,19 @@ impl Inner {
         }
     }
 
-    pub(super) fn note_settled(&self, id: &str, token: Option<u64>, settled: Settled) {
+    /// An outcome was taken; `dead` is why the item died, if it did.
+    pub(super) fn note_settled(&self, id: &str, token: Option<u64>, settled: Settled, dead: DeadReason) {
         let now = self.clock.now();
         let mut book = self.book();
         let took = book.let_go(id, token, now);
         match settled {
             Settled::Completed => {
-                book.tally.settled(Settle::Completed { took }, now);
+                book.tally.settled(Settle::Completed, took, now);
                 book.ended(id, ItemStatus::Completed, now);
             }
-            Settled::Retried => book.tally.settled(Settle::Retried, now),
-            Settled::Dead => book.tally.settled(Settle::Failed, now),
-            Settled::Lost => book.tally.settled(Settle::Lost, now),
+            Settled::Retried => book.tally.settled(Settle::Retried, took, now),
+            Settled::Dead => book.tally.settled(Settle::Failed(dead), took, now),
+            Settled::Lost => book.tally.settled(Settle::Lost, None, now),
             Settled::Released | Settled::Unknown => {}
         }
         drop(book);
@@ -306,7 +308,7 @@ impl Inner {
         let leases = [Lease { id: id.to_owned(), token }];
         let told = self.watched(self.storage().extend(&leases, lease, now)).await?;
         if told.first() != Some(&true) {
-            self.book().tally.settled(Settle::Lost, now.steady);
+            self.book().tally.settled(Settle::Lost, None, now.steady);
             return Err(QueueError::LeaseLost(id.to_owned()));
         }
         let until = now.steady + lease;
@@ -316,5 +318,13 @@ impl Inner {
         drop(book);
         self.bell.due(until);
         Ok(())
+    }
+}
+
+/// Why an item that this outcome ends is dead.
+pub(super) fn death_by(outcome: &QueueOutcome) -> DeadReason {
+    match outcome {
+        QueueOutcome::Reject { .. } => DeadReason::Rejected,
+        QueueOutcome::Complete { .. } | QueueOutcome::Retry { .. } | QueueOutcome::Release => DeadReason::Exhausted,
     }
 }

@@ -45,7 +45,7 @@ impl SyncQueue {
         Self::check_name(name)?;
         let storage = JournalQueueStorage::open(journal, name).map_err(of_opening)?;
         let store = Store::Journal { storage, journal: journal.clone(), is_shared: true };
-        Ok(Self::of(store, config, clock))
+        Ok(Self::of(name, store, config, clock))
     }
 
     /// Whether `name` can be a queue's: 1 to 100 letters, digits, dots, dashes and underscores of ASCII, the first a letter or

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use syncline_core::port::{Admission, Lease, Pushed, QueueOutcome, Settled, Settlement};
+use syncline_core::port::{Admission, DeadReason, Lease, Pushed, QueueOutcome, Settled, Settlement};
 use syncline_journal::Transaction;
 
 use super::{Store, SyncQueue, gate::Errand};
@@ -47,7 +47,7 @@ impl SyncQueue {
         let lease = Lease { id: id.to_owned(), token: Some(token) };
         let settlement = Settlement { lease, outcome: QueueOutcome::Complete { push: Vec::new() } };
         let (teller, done) = (Arc::clone(inner), id.to_owned());
-        let told = Box::new(move || teller.note_settled(&done, Some(token), Settled::Completed));
+        let told = Box::new(move || teller.note_settled(&done, Some(token), Settled::Completed, DeadReason::Exhausted));
         let staged = self.journaled()?.stage_settle(transaction, &settlement, inner.now(), told);
         match staged.map_err(QueueError::of_storage)? {
             Settled::Unknown => Err(QueueError::ItemNotFound(id.to_owned())),

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use syncline_core::Instant;
+use syncline_core::{Instant, port::Reaped};
 
 use super::{Inner, QueueEvent};
 use crate::{QueueConfig, QueueResult};
@@ -61,19 +61,21 @@ impl Inner {
     /// Does what is to be done; returns how many items it touched.
     pub(super) async fn keep_up(&self) -> QueueResult<u64> {
         self.upkeep.begin(self.clock.now());
-        let (mut leases, mut dead) = (0, 0);
+        let mut sum = Reaped::default();
         for _ in 0..CALLS_MAX {
             let now = self.now();
             let reaped = self.watched(self.storage().reap(now)).await?;
-            (leases, dead) = (leases + reaped.leases, dead + reaped.dead);
+            sum.leases += reaped.leases;
+            (sum.dead, sum.expired) = (sum.dead + reaped.dead, sum.expired + reaped.expired);
             if !reaped.more {
                 break;
             }
         }
+        let Reaped { leases, dead, .. } = sum;
         if leases + dead > 0 {
             let now = self.clock.now();
             let mut book = self.book();
-            book.tally.reaped(leases, dead);
+            book.tally.reaped(sum);
             book.forget_leases(now);
             drop(book);
             self.events.tell([QueueEvent::Expired { leases, dead }]);

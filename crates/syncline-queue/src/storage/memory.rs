@@ -98,8 +98,7 @@ impl Shared {
                 break;
             }
             for entry in entries {
-                reaped.leases += u64::from(matches!(entry, Entry::Return { .. }));
-                reaped.dead += u64::from(matches!(entry, Entry::Bury { .. }));
+                plan::count(&mut reaped, &entry);
                 self.state.apply(entry);
             }
         }

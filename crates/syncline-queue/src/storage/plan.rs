@@ -5,8 +5,8 @@ use std::{error::Error as _, fmt, time::Duration};
 use syncline_core::{
     Error, ErrorKind, Result, WallTime,
     port::{
-        Admission, Claim, Claimed, DeadReason, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome, Settled,
-        Standing, Stored,
+        Admission, Claim, Claimed, DeadReason, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome, Reaped,
+        Settled, Standing, Stored,
     },
 };
 
@@ -194,6 +194,18 @@ pub(crate) fn reap(state: &State<Body>, now: Moment, time: Millis) -> Vec<Entry<
     expired
         .map(|seq| Entry::Bury { seq, at: time, reason: DeadReason::Expired, error: EXPIRED.into() })
         .collect()
+}
+
+/// Counts a step of [`reap`].
+pub(crate) fn count(reaped: &mut Reaped, entry: &Entry<Body>) {
+    match entry {
+        Entry::Return { .. } => reaped.leases += 1,
+        Entry::Bury { reason, .. } => {
+            reaped.dead += 1;
+            reaped.expired += u64::from(*reason == DeadReason::Expired);
+        }
+        _ => {}
+    }
 }
 
 /// What becomes of an item whose lease ended without an outcome, by time or with its process.

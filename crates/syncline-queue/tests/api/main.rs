@@ -2,6 +2,7 @@
 
 mod durability;
 mod events;
+mod exported;
 mod faulty;
 mod health;
 mod list;

@@ -35,6 +35,7 @@ pub(super) fn reap(step: &mut Step<'_>) -> Result<Reaped> {
     }
     let expired = bury_expired(step, MOST)?;
     reaped.dead += expired as u64;
+    reaped.expired = expired as u64;
     let swept = step.sweep_keys(MOST)?;
     reaped.more = [over.len(), expired, swept].into_iter().any(|done| done >= MOST);
     Ok(reaped)

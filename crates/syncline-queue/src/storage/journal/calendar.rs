@@ -23,8 +23,7 @@ impl Inner {
                 break;
             }
             for entry in due {
-                reaped.leases += u64::from(matches!(entry, Entry::Return { .. }));
-                reaped.dead += u64::from(matches!(entry, Entry::Bury { .. }));
+                plan::count(&mut reaped, &entry);
                 self.state.apply(entry.clone());
                 entries.push(entry);
             }
