@@ -30,7 +30,7 @@ impl<B> State<B> {
 
     /// The newest item of `id` that stands in a phase that is fit.
     pub(crate) fn find(&self, id: &str, is_fit: impl Fn(Phase) -> bool) -> Option<&Slot<B>> {
-        self.slab.get(self.slab.by_id(id, |slot| is_fit(slot.phase))?)
+        self.slab.get(self.slab.by_id(id, is_fit, &[])?)
     }
 
     /// The item of `seq`.
@@ -75,8 +75,11 @@ impl<B> State<B> {
 
     /// Who holds the item of `id`; any lease will do without a `token`.
     pub(crate) fn hold(&self, id: &str, token: Option<u32>) -> Hold {
-        let is_held = |slot: &Slot<B>| slot.phase == Phase::Leased && token.is_none_or(|token| token == slot.token);
-        match self.slab.by_id(id, is_held).and_then(|at| self.slab.get(at)) {
+        let held = match token {
+            Some(token) => self.slab.under(id, token),
+            None => self.slab.by_id(id, |phase| phase == Phase::Leased, &[]),
+        };
+        match held.and_then(|at| self.slab.get(at)) {
             Some(slot) => Hold::Held { seq: slot.seq },
             None if self.get(id).is_some() => Hold::Lost,
             None => Hold::Unknown,

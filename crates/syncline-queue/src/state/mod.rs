@@ -26,6 +26,7 @@ mod slab;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod twins;
 
 use std::collections::BTreeMap;
 

@@ -115,10 +115,10 @@ impl<B> State<B> {
     }
 
     pub(super) fn enter(&mut self, at: u32, phase: Phase) {
-        if let Some(slot) = self.slab.get_mut(at) {
+        if let Some(slot) = self.slab.get(at) {
             self.counts.leave(slot.phase, slot.priority);
-            slot.phase = phase;
             self.counts.enter(phase, slot.priority);
+            self.slab.enter(at, phase);
         }
     }
 }

@@ -54,6 +54,7 @@ impl<B> State<B> {
             max_attempts: push.max_attempts.max(1),
             priority: push.priority,
             phase: Phase::Reserved,
+            has_twins: false,
             lane: None,
             extra,
         }

@@ -6,7 +6,7 @@ use syncline_core::{Priority, port::DeadReason};
 pub(crate) type Millis = u64;
 
 /// Where an item stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     /// Its push is on the way to disk: its id is taken and nobody sees it.
     Reserved,
@@ -18,6 +18,10 @@ pub(crate) enum Phase {
     Leased,
     /// It will not be tried again.
     Dead,
+}
+
+impl Phase {
+    pub(crate) const ALL: [Self; 5] = [Self::Reserved, Self::Waiting, Self::Behind, Self::Leased, Self::Dead];
 }
 
 /// What every item has. What few items have is boxed, because there may be millions.
@@ -37,6 +41,8 @@ pub(crate) struct Slot<B> {
     pub(crate) max_attempts: u16,
     pub(crate) priority: Priority,
     pub(crate) phase: Phase,
+    /// Whether there are others of its id.
+    pub(crate) has_twins: bool,
     /// The lane that it keeps its order in.
     pub(crate) lane: Option<u32>,
     pub(crate) extra: Option<Box<Extra>>,

@@ -374,3 +374,74 @@ fn items_of_one_id_are_each_reached_by_what_the_call_is_about() {
     state.apply(Entry::Complete { seq: 0 });
     assert_eq!(state.get("twin").unwrap().seq, 1, "the dead one is left");
 }
+
+/// What went wrong: with repeated ids each question by id walked through all items that had it.
+#[test]
+fn twins_are_told_apart_as_by_looking_through_all_of_them() {
+    let seed = std::env::var("SEED").map_or_else(|_| rand_seed(), |seed| seed.parse().unwrap());
+    println!("SEED={seed}");
+    let (mut state, mut model, mut random) = (State::default(), Vec::<(u64, u8, Phase, u32)>::new(), seed);
+    let mut next = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    for _ in 0..3_000 {
+        let (id, phase) = (u8::try_from(next(3)).unwrap(), Phase::ALL[usize::try_from(next(5)).unwrap()]);
+        let name = format!("twin {id}");
+        match next(8) {
+            0..=2 => {
+                let push = Push { id: name.clone().into(), ..plain(&state, 0) };
+                model.push((push.seq, id, Phase::Reserved, 0));
+                state.reserve(&push, push.body, false, 0).unwrap();
+                if phase != Phase::Reserved {
+                    model.last_mut().unwrap().2 = Phase::Waiting;
+                    state.apply(Entry::Push(Box::new(push)));
+                }
+            }
+            _ if model.is_empty() => continue,
+            step => {
+                let at = usize::try_from(next(model.len() as u64)).unwrap();
+                let (seq, _, phase, _) = model[at];
+                let (entry, to) = match (step, phase) {
+                    (3, Phase::Waiting) | (4, Phase::Waiting) => (Entry::Claim { seq }, Some(Phase::Leased)),
+                    (3, Phase::Leased) => (Entry::Return { seq, counts: true }, Some(Phase::Waiting)),
+                    (4 | 5, Phase::Waiting | Phase::Leased) => {
+                        let reason = DeadReason::Rejected;
+                        (Entry::Bury { seq, at: 0, reason, error: "x".into() }, Some(Phase::Dead))
+                    }
+                    (5, Phase::Dead) => (Entry::Redrive { seq, at: 0 }, Some(Phase::Waiting)),
+                    (6, Phase::Reserved) => {
+                        state.release(seq);
+                        model.remove(at);
+                        continue;
+                    }
+                    (6, Phase::Leased) => (Entry::Complete { seq }, None),
+                    (6, Phase::Dead | Phase::Waiting) => (Entry::Drop { seq }, None),
+                    _ => continue,
+                };
+                assert_ne!(state.apply(entry), Applied::Moot);
+                match to {
+                    Some(to) => {
+                        model[at].2 = to;
+                        model[at].3 = state.of_seq(seq).unwrap().token;
+                    }
+                    None => drop(model.remove(at)),
+                }
+            }
+        }
+        let newest = |fit: &dyn Fn(Phase, u32) -> bool| {
+            model.iter().filter(|one| one.1 == id && fit(one.2, one.3)).map(|one| one.0).max()
+        };
+        assert_eq!(state.get(&name).map(|slot| slot.seq), newest(&|_, _| true));
+        assert_eq!(state.find(&name, |one| one == phase).map(|slot| slot.seq), newest(&|one, _| one == phase));
+        for (_, _, _, token) in model.iter().filter(|one| one.1 == id && one.2 == Phase::Leased) {
+            let seq = newest(&|one, of| one == Phase::Leased && of == *token).unwrap();
+            assert_eq!(state.hold(&name, Some(*token)), Hold::Held { seq });
+        }
+    }
+}
+
+fn rand_seed() -> u64 {
+    use syncline_core::port::Random as _;
+    syncline_core::rt::SystemRandom.next_u64()
+}
