@@ -59,16 +59,20 @@ impl Inner {
         if self.upkeep.is_due(self.clock.now()) {
             self.keep_up().await?;
         }
-        let items = self.claim(most).await?;
-        if !items.is_empty() {
-            return Ok(items);
+        loop {
+            let items = self.claim(most).await?;
+            if !items.is_empty() {
+                return Ok(items);
+            }
+            let due = self.watched(self.storage().next_due(self.now())).await?;
+            if due != Some(Duration::ZERO) {
+                return Ok(items);
+            }
+            // A claim passes only so much that is of no use any more. Once that is put away, what is left is for claims.
+            if self.keep_up().await? == 0 {
+                return self.claim(most).await;
+            }
         }
-        let now = self.now();
-        let due = self.watched(self.storage().next_due(now)).await?;
-        if due != Some(Duration::ZERO) || self.keep_up().await? == 0 {
-            return Ok(items);
-        }
-        self.claim(most).await
     }
 
     async fn claim(&self, most: usize) -> QueueResult<Vec<SyncItem>> {

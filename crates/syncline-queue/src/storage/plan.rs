@@ -15,6 +15,8 @@ use crate::state::{Dedup, Entry, Hold, Millis, Phase, Push, Refusal, Slot, State
 
 /// Most items that one call of upkeep takes back or buries.
 const REAP_MAX: usize = 64;
+/// Most items of no use any more that one claim passes; where there are more, something is due at once and it is asked again.
+const PASSED_MAX: usize = 64;
 /// What an item is said to have failed with when its lease ended by itself, or it was of no use any more.
 const LEASE_ENDED: &str = "its lease ended without an outcome";
 const EXPIRED: &str = "it was not taken before it expired";
@@ -128,7 +130,8 @@ pub(crate) fn claim(
 ) -> (Vec<Entry<Body>>, Vec<Claimed>) {
     let aging = claim.aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
     let (mut entries, mut claimed) = (Vec::new(), Vec::new());
-    while claimed.len() < claim.most {
+    // Every step is of one item: what is not claimed was passed.
+    while claimed.len() < claim.most && entries.len() - claimed.len() < PASSED_MAX {
         let Some(slot) = state.next(time, aging) else { break };
         let (seq, expires_at) = (slot.seq, slot.expires_at());
         if expires_at.is_some_and(|at| at <= time) {

@@ -163,3 +163,19 @@ async fn receipts_answer_in_any_order() {
     assert!(matches!(second.await, Err(QueueError::DuplicateItem(_))));
     first.await.unwrap();
 }
+
+/// What went wrong: a claim passed over everything that had expired at once. Now it passes a few, and nobody may take that for
+/// a queue where nothing is ready.
+#[tokio::test]
+async fn what_is_behind_any_number_of_expired_items_is_popped_at_once() {
+    for expired in [1, 63, 64, 65, 128, 5_000] {
+        let (queue, clock) = queue();
+        let end = clock.wall() + SECOND;
+        let old = (0..expired).map(|n| item(&format!("old {n}")).with_expires_at(end)).collect();
+        queue.push_batch(old).await.unwrap();
+        queue.push(item("young")).await.unwrap();
+        clock.advance(SECOND);
+        assert_eq!(pop_id(&queue).await.as_deref(), Some("young"), "behind {expired}");
+        assert_eq!((queue.size(), queue.metrics().dead), (0, expired), "and all of them are dead");
+    }
+}

@@ -15,13 +15,14 @@ use super::{
 const ITEMS_MAX: usize = 1_024;
 /// Bytes of content after which a claim hands out no more: they are all in memory at once.
 const BYTES_MAX: usize = limits::SUBMISSION_BYTES_MAX;
+/// Most items that are buried on the way; where there are more, something is due at once and the claim is made again.
+const PASSED_MAX: usize = upkeep::MOST;
 /// What an item is said to have failed with when its content is not what was pushed.
 const DAMAGED: &str = "its content is damaged";
 
-/// The first of a level that may be handed out. All that it reads stands in the index.
+/// The first of a level that may be handed out, or is of no use any more. All that it reads stands in the index.
 pub(super) const FIRST: &str = "SELECT eligible_at, seq FROM item INDEXED BY item_next \
-                                WHERE queue = ?1 AND priority = ?2 AND phase = 0 AND eligible_at <= ?3 \
-                                AND (expires_at IS NULL OR expires_at > ?3) \
+                                WHERE queue = ? AND priority = ? AND phase = 0 AND eligible_at <= ? \
                                 ORDER BY eligible_at, seq LIMIT 1";
 
 /// The first of a level: from when on it may be handed out, and its seq.
@@ -33,10 +34,11 @@ pub(super) fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Vec<Claimed>> {
     upkeep::bury_expired(step, upkeep::MOST)?;
     let until = step.now.saturating_add(i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX));
     let aging = claim.aging.map(|aging| i64::try_from(aging.as_millis()).unwrap_or(i64::MAX).max(1));
-    let (mut firsts, mut claimed, mut bytes) = (all_firsts(step)?, Vec::new(), 0);
-    while claimed.len() < claim.most.min(ITEMS_MAX) && bytes < BYTES_MAX {
+    let (mut firsts, mut claimed, mut bytes, mut passed) = (all_firsts(step)?, Vec::new(), 0, 0);
+    while claimed.len() < claim.most.min(ITEMS_MAX) && bytes < BYTES_MAX && passed < PASSED_MAX {
         let Some((level, seq)) = next(&firsts, step.now, aging) else { break };
         let Some(item) = hand_out(step, seq, until)? else {
+            passed += 1;
             // Its lane has another one in front now, of whatever level.
             firsts = all_firsts(step)?;
             continue;
@@ -78,9 +80,12 @@ fn first_of(step: &Step<'_>, level: Priority) -> Result<Option<First>> {
     step.first(FIRST, (step.queue, level.number(), step.now), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Leases an item, its attempt counted; one that is damaged is buried instead, so that it blocks nobody.
+/// Leases an item, its attempt counted; one that is of no use any more or damaged is buried instead, so that it blocks nobody.
 fn hand_out(step: &mut Step<'_>, seq: i64, until: i64) -> Result<Option<Claimed>> {
     let Some(item) = step.item(seq)? else { return Ok(None) };
+    if item.expires_at.is_some_and(|at| at <= step.now) {
+        return step.bury(&item, DeadReason::Expired, upkeep::EXPIRED).map(|()| None);
+    }
     let view = step.first(view::BY_SEQ, [seq], View::read)?;
     let Some(view) = view.filter(|view| !view.is_damaged) else {
         tracing::error!(target: "syncline::sql", seq, "a damaged item was buried");

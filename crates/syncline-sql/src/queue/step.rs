@@ -52,10 +52,12 @@ pub(super) struct Item {
     pub(super) lane: Option<Vec<u8>>,
     pub(super) dedup: Option<Vec<u8>>,
     errors: Vec<u8>,
+    /// When it is of no use any more.
+    pub(super) expires_at: Option<i64>,
 }
 
 /// The columns of an [`Item`].
-const COLUMNS: &str = "seq, phase, priority, attempts, max_attempts, lane, dedup, errors";
+const COLUMNS: &str = "seq, phase, priority, attempts, max_attempts, lane, dedup, errors, expires_at";
 
 impl Item {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -68,6 +70,7 @@ impl Item {
             lane: row.get(5)?,
             dedup: row.get(6)?,
             errors: row.get(7)?,
+            expires_at: row.get(8)?,
         })
     }
 

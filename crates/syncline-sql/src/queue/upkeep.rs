@@ -11,7 +11,7 @@ use super::step::{Item, Step};
 pub(super) const MOST: usize = 64;
 /// What an item is said to have failed with when its lease ended by itself, or it was of no use any more.
 const LEASE_ENDED: &str = "its lease ended without an outcome";
-const EXPIRED: &str = "it was not taken before it expired";
+pub(super) const EXPIRED: &str = "it was not taken before it expired";
 
 /// Leases that are over.
 pub(super) const OVER: &str =

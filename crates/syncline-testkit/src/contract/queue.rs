@@ -67,6 +67,7 @@ macro_rules! queue_contract {
             clause_10_somebody_is_woken_in_time,
             clause_11_the_dead_stay_until_they_are_redriven_or_purged,
             clause_11_what_expired_is_dead_and_was_not_handed_out,
+            clause_11_a_claim_passes_a_few_that_expired_and_says_that_there_is_more,
             clause_11_what_expired_and_was_redriven_lives_for_every_opener,
             clause_12_content_comes_back_byte_for_byte,
             clause_13_a_list_goes_through_everything_that_stands_so,
@@ -477,6 +478,26 @@ pub async fn clause_11_what_expired_is_dead_and_was_not_handed_out(subject: &Sub
         Standing::Leased,
         "it was taken in time"
     );
+}
+
+/// What went wrong: one claim passed over everything that had expired, however much it was, while everybody waited for it.
+pub async fn clause_11_a_claim_passes_a_few_that_expired_and_says_that_there_is_more(subject: &Subject) {
+    let storage = &*subject.storage;
+    let expiring = |n: usize| NewItem { expires_at: Some(at(1_000).wall), ..item(&format!("old {n}")) };
+    push(storage, &(0..500).map(expiring).collect::<Vec<_>>(), at(0)).await;
+    push(storage, &[item("young")], at(10)).await;
+    let (mut buried, mut claims) = (0, 0);
+    loop {
+        let ids = claimed_ids(storage, 9, at(1_000)).await;
+        let dead = storage.stats(at(1_000)).await.unwrap().dead.iter().sum::<u64>();
+        assert!(dead - buried <= 128, "{} of {dead} in one claim", dead - buried);
+        (buried, claims) = (dead, claims + 1);
+        if !ids.is_empty() {
+            assert_eq!((ids.as_slice(), claims > 2), (&["young".to_owned()][..], true));
+            break;
+        }
+        assert_eq!(storage.next_due(at(1_000)).await.unwrap(), Some(Duration::ZERO));
+    }
 }
 
 /// What went wrong: a claim that passed over an expired item buried it in memory alone. After a restart its redrive, which had
