@@ -124,6 +124,34 @@ impl QueueError {
         }
     }
 
+    /// The name of the variant, for labels.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::CapacityExceeded(_) => "CapacityExceeded",
+            Self::ItemNotFound(_) => "ItemNotFound",
+            Self::ShuttingDown => "ShuttingDown",
+            Self::Locked => "Locked",
+            Self::DuplicateItem(_) => "DuplicateItem",
+            Self::InvalidState(_) => "InvalidState",
+            Self::InvalidItem(_) => "InvalidItem",
+            Self::InvalidConfig(_) => "InvalidConfig",
+            Self::InvalidPriority(_) => "InvalidPriority",
+            Self::LeaseLost(_) => "LeaseLost",
+            Self::ItemTooLarge { .. } => "ItemTooLarge",
+            Self::CircuitBreakerOpen { .. } => "CircuitBreakerOpen",
+            Self::PersistenceError(_) => "PersistenceError",
+            Self::EncryptionError(_) => "EncryptionError",
+            Self::CompressionError(_) => "CompressionError",
+            Self::MaintenanceError(_) => "MaintenanceError",
+            Self::StorageFull(_) => "StorageFull",
+            Self::Corrupted(_) => "Corrupted",
+            Self::AlreadyOpen(_) => "AlreadyOpen",
+            Self::Poisoned(_) => "Poisoned",
+            Self::RetryError(_) => "RetryError",
+        }
+    }
+
     /// Whether the same call may succeed later without any change by the caller.
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind(), ErrorKind::Full | ErrorKind::Throttled { .. } | ErrorKind::Unavailable)

@@ -2,7 +2,12 @@
 
 use syncline_core::port::{DeadReason, Stored};
 
-use super::{Inner, QueueEvent, SyncQueue, bell::UnderWay, gate::Errand};
+use super::{
+    Inner, QueueEvent, SyncQueue,
+    bell::UnderWay,
+    gate::Errand,
+    telemetry::{About, Op},
+};
 use crate::{DeadLetter, QueueError, QueueResult, SyncItem};
 
 impl SyncQueue {
@@ -29,18 +34,21 @@ impl SyncQueue {
     /// Dropped half-way, it may happen all the same.
     pub async fn redrive(&self, ids: &[String]) -> QueueResult<usize> {
         let inner = &*self.inner;
-        let _pass = inner.gate.enter(Errand::Work)?;
-        inner.check_unlocked()?;
-        let under_way = UnderWay::new(&inner.bell);
-        let told = inner.watched(inner.storage().redrive(ids, inner.now())).await;
-        under_way.done();
-        let told = told?;
-        let count = count(&told);
-        let redriven = ids.iter().zip(&told).filter(|(_, told)| **told);
-        inner.events.tell(redriven.map(|(id, _)| QueueEvent::Redriven { id: id.clone() }));
-        inner.book().tally.redriven(count as u64);
-        inner.bell.ring(count);
-        Ok(count)
+        let redrive = async {
+            let _pass = inner.gate.enter(Errand::Work)?;
+            inner.check_unlocked()?;
+            let under_way = UnderWay::new(&inner.bell);
+            let told = inner.watched(inner.storage().redrive(ids, inner.now())).await;
+            under_way.done();
+            let told = told?;
+            let count = count(&told);
+            let redriven = ids.iter().zip(&told).filter(|(_, told)| **told);
+            inner.events.tell(redriven.map(|(id, _)| QueueEvent::Redriven { id: id.clone() }));
+            inner.book().tally.redriven(count as u64);
+            inner.bell.ring(count);
+            Ok(count)
+        };
+        inner.traced(Op::Redrive, About::batch(ids.len()), redrive).await
     }
 
     /// Lets all dead letters be tried again, in steps of [`batch_size`](crate::QueueConfig::batch_size). Returns how many.

@@ -19,6 +19,7 @@ mod shared;
 mod shutdown;
 mod stage;
 mod stream;
+mod telemetry;
 mod upkeep;
 mod wait;
 mod worker;
@@ -115,6 +116,8 @@ struct Inner {
     crews: Crews,
     events: Events,
     book: Mutex<Book>,
+    #[cfg(feature = "otel")]
+    instruments: std::sync::OnceLock<telemetry::Instruments>,
 }
 
 /// Where the items are.
@@ -170,6 +173,8 @@ impl SyncQueue {
             crews: Crews::default(),
             events: Events::default(),
             book: Mutex::new(Book::new(now, config.retention_period)),
+            #[cfg(feature = "otel")]
+            instruments: std::sync::OnceLock::new(),
             config,
             clock,
         };

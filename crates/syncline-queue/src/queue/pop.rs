@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use syncline_core::port::{Claim, Claimed, DeadReason, Lease, QueueOutcome, Settlement};
 
-use super::{Inner, QueueEvent, SyncQueue, bell::UnderWay, gate::Errand};
+use super::{
+    Inner, QueueEvent, SyncQueue,
+    bell::UnderWay,
+    gate::Errand,
+    telemetry::{About, Op},
+};
 use crate::{QueueError, QueueResult, SyncItem, metrics::Settle};
 
 impl SyncQueue {
@@ -32,9 +37,12 @@ impl SyncQueue {
     ///
     /// As [`pop`](Self::pop).
     pub async fn pop_batch(&self, most: usize) -> QueueResult<Vec<SyncItem>> {
-        let _pass = self.inner.gate.enter(Errand::Work)?;
-        self.inner.check_unlocked()?;
-        self.inner.take(most).await
+        let pop = async {
+            let _pass = self.inner.gate.enter(Errand::Work)?;
+            self.inner.check_unlocked()?;
+            self.inner.take(most).await
+        };
+        self.inner.traced(Op::Pop, About::default(), pop).await
     }
 
     /// Takes up to [`batch_size`](crate::QueueConfig::batch_size) items.
@@ -88,6 +96,10 @@ impl Inner {
             }
             self.bell.due(now.steady + claim.lease);
             self.book().took(&claimed, claim.lease, now);
+            #[cfg(feature = "otel")]
+            if let Some(instruments) = self.instruments.get() {
+                instruments.consumed(claimed.len() as u64);
+            }
             self.events.tell(
                 claimed
                     .iter()

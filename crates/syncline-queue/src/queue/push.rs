@@ -7,7 +7,13 @@ use syncline_core::{
     port::{Admission, NewItem, Pushed},
 };
 
-use super::{Inner, PushReceipt, QueueEvent, SyncQueue, bell::UnderWay, gate::Errand, is_failing};
+use super::{
+    Inner, PushReceipt, QueueEvent, SyncQueue,
+    bell::UnderWay,
+    gate::Errand,
+    is_failing,
+    telemetry::{About, Op, with_trace},
+};
 use crate::{QueueError, QueueResult, SyncItem, storage::is_at_capacity};
 
 impl SyncQueue {
@@ -85,18 +91,24 @@ impl SyncQueue {
 
 impl Inner {
     async fn push_one(&self, item: &SyncItem) -> QueueResult<()> {
-        let _pass = self.gate.enter(Errand::Work)?;
-        let new = item.to_new(self.config.enable_partitioning)?;
-        let told = self.push_all(std::slice::from_ref(&new)).await?;
-        match told.into_iter().next() {
-            Some(Pushed::Duplicate { id }) => Err(QueueError::DuplicateItem(id)),
-            _ => Ok(()),
-        }
+        let push = async {
+            let _pass = self.gate.enter(Errand::Work)?;
+            let new = with_trace(item).to_new(self.config.enable_partitioning)?;
+            let told = self.push_all(std::slice::from_ref(&new)).await?;
+            match told.into_iter().next() {
+                Some(Pushed::Duplicate { id }) => Err(QueueError::DuplicateItem(id)),
+                _ => Ok(()),
+            }
+        };
+        self.traced(Op::Push, About::item(item), push).await
     }
 
     async fn push_many(&self, items: &[SyncItem]) -> QueueResult<Vec<Pushed>> {
-        let _pass = self.gate.enter(Errand::Work)?;
-        self.push_all(&self.encode(items)?).await
+        let push = async {
+            let _pass = self.gate.enter(Errand::Work)?;
+            self.push_all(&self.encode(items)?).await
+        };
+        self.traced(Op::Push, About::batch(items.len()), push).await
     }
 
     /// The answer of a push; one that refuses is counted.
@@ -105,7 +117,10 @@ impl Inner {
     }
 
     pub(super) fn encode(&self, items: &[SyncItem]) -> QueueResult<Vec<NewItem>> {
-        items.iter().map(|item| item.to_new(self.config.enable_partitioning)).collect()
+        items
+            .iter()
+            .map(|item| with_trace(item).to_new(self.config.enable_partitioning))
+            .collect()
     }
 
     async fn push_all(&self, items: &[NewItem]) -> QueueResult<Vec<Pushed>> {
@@ -145,6 +160,10 @@ impl Inner {
             let mut book = self.book();
             book.tally.pushed(added as u64, (told.len() - added) as u64, self.clock.now());
             book.tally.saw(live);
+        }
+        #[cfg(feature = "otel")]
+        if let Some(instruments) = self.instruments.get() {
+            instruments.sent(added as u64);
         }
         let kept = items.iter().zip(told).filter(|(_, told)| **told == Pushed::Inserted);
         self.events.tell(kept.map(|(item, _)| QueueEvent::Pushed { id: item.id.clone() }));

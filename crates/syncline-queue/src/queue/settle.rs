@@ -8,7 +8,12 @@ use syncline_core::{
     rt::SystemRandom,
 };
 
-use super::{Inner, QueueEvent, SyncQueue, bell::UnderWay, gate::Errand};
+use super::{
+    Inner, QueueEvent, SyncQueue,
+    bell::UnderWay,
+    gate::Errand,
+    telemetry::{About, Op},
+};
 use crate::{ItemStatus, QueueError, QueueResult, SyncItem, metrics::Settle};
 
 /// What an item is said to have failed with where nobody said.
@@ -183,31 +188,34 @@ impl SyncQueue {
     ///
     /// Dropped half-way, it may happen all the same.
     pub async fn cancel(&self, id: &str) -> QueueResult<()> {
-        let inner = &*self.inner;
-        let _pass = inner.gate.enter(Errand::Settle)?;
-        let under_way = UnderWay::new(&inner.bell);
-        let told = inner.watched(inner.storage().cancel(&[id.to_owned()], inner.now())).await;
-        under_way.done();
-        if told?.first() != Some(&true) {
-            return Err(QueueError::ItemNotFound(id.to_owned()));
-        }
-        let now = inner.clock.now();
-        {
-            let mut book = inner.book();
-            book.let_go(id, None, now);
-            book.tally.cancelled(1);
-            book.ended(id, ItemStatus::Cancelled, now);
-        }
-        inner.free(1);
-        inner.crews.cancel(id);
-        inner.events.tell([QueueEvent::Cancelled { id: id.to_owned() }]);
-        // What was behind it in its partition is next.
-        inner.bell.ring(1);
-        Ok(())
+        self.inner.traced(Op::Cancel, About::id(id), self.inner.cancel(id)).await
     }
 }
 
 impl Inner {
+    async fn cancel(&self, id: &str) -> QueueResult<()> {
+        let _pass = self.gate.enter(Errand::Settle)?;
+        let under_way = UnderWay::new(&self.bell);
+        let told = self.watched(self.storage().cancel(&[id.to_owned()], self.now())).await;
+        under_way.done();
+        if told?.first() != Some(&true) {
+            return Err(QueueError::ItemNotFound(id.to_owned()));
+        }
+        let now = self.clock.now();
+        {
+            let mut book = self.book();
+            book.let_go(id, None, now);
+            book.tally.cancelled(1);
+            book.ended(id, ItemStatus::Cancelled, now);
+        }
+        self.free(1);
+        self.crews.cancel(id);
+        self.events.tell([QueueEvent::Cancelled { id: id.to_owned() }]);
+        // What was behind it in its partition is next.
+        self.bell.ring(1);
+        Ok(())
+    }
+
     pub(super) async fn complete(&self, id: &str, token: Option<u64>, push: Vec<NewItem>) -> QueueResult<()> {
         let follow = push.clone();
         self.settle(id, token, QueueOutcome::Complete { push }).await?;
@@ -257,21 +265,25 @@ impl Inner {
     }
 
     pub(super) async fn settle(&self, id: &str, token: Option<u64>, outcome: QueueOutcome) -> QueueResult<Settled> {
-        let _pass = self.gate.enter(Errand::Settle)?;
-        let lease = Lease { id: id.to_owned(), token };
-        let dead = death_by(&outcome);
-        let settlements = [Settlement { lease, outcome }];
-        let under_way = UnderWay::new(&self.bell);
-        let told = self.watched(self.storage().settle(&settlements, self.now())).await;
-        under_way.done();
-        let settled = told?.first().copied().unwrap_or(Settled::Unknown);
-        self.note_settled(id, token, settled, dead);
-        match (settled, token) {
-            (Settled::Unknown, _) => Err(QueueError::ItemNotFound(id.to_owned())),
-            (Settled::Lost, Some(_)) => Err(QueueError::LeaseLost(id.to_owned())),
-            (Settled::Lost, None) => Err(QueueError::InvalidState(format!("nobody has the item {id:?}"))),
-            _ => Ok(settled),
-        }
+        let op = op_of(&outcome);
+        let settle = async {
+            let _pass = self.gate.enter(Errand::Settle)?;
+            let lease = Lease { id: id.to_owned(), token };
+            let dead = death_by(&outcome);
+            let settlements = [Settlement { lease, outcome }];
+            let under_way = UnderWay::new(&self.bell);
+            let told = self.watched(self.storage().settle(&settlements, self.now())).await;
+            under_way.done();
+            let settled = told?.first().copied().unwrap_or(Settled::Unknown);
+            self.note_settled(id, token, settled, dead);
+            match (settled, token) {
+                (Settled::Unknown, _) => Err(QueueError::ItemNotFound(id.to_owned())),
+                (Settled::Lost, Some(_)) => Err(QueueError::LeaseLost(id.to_owned())),
+                (Settled::Lost, None) => Err(QueueError::InvalidState(format!("nobody has the item {id:?}"))),
+                _ => Ok(settled),
+            }
+        };
+        self.traced(op, About::id(id), settle).await
     }
 
     /// An outcome was taken; `dead` is why the item died, if it did.
@@ -290,6 +302,12 @@ impl Inner {
             Settled::Released | Settled::Unknown => {}
         }
         drop(book);
+        #[cfg(feature = "otel")]
+        if let (Some(instruments), Some(took)) = (self.instruments.get(), took)
+            && matches!(settled, Settled::Completed | Settled::Retried | Settled::Dead)
+        {
+            instruments.processed(took.time, settled == Settled::Completed);
+        }
         if matches!(settled, Settled::Lost | Settled::Unknown) {
             return;
         }
@@ -303,21 +321,24 @@ impl Inner {
     }
 
     async fn extend(&self, id: &str, token: Option<u64>, lease: Duration) -> QueueResult<()> {
-        let _pass = self.gate.enter(Errand::Settle)?;
-        let now = self.now();
-        let leases = [Lease { id: id.to_owned(), token }];
-        let told = self.watched(self.storage().extend(&leases, lease, now)).await?;
-        if told.first() != Some(&true) {
-            self.book().tally.settled(Settle::Lost, None, now.steady);
-            return Err(QueueError::LeaseLost(id.to_owned()));
-        }
-        let until = now.steady + lease;
-        let mut book = self.book();
-        book.extended(id, token, until);
-        book.tally.extended();
-        drop(book);
-        self.bell.due(until);
-        Ok(())
+        let extend = async {
+            let _pass = self.gate.enter(Errand::Settle)?;
+            let now = self.now();
+            let leases = [Lease { id: id.to_owned(), token }];
+            let told = self.watched(self.storage().extend(&leases, lease, now)).await?;
+            if told.first() != Some(&true) {
+                self.book().tally.settled(Settle::Lost, None, now.steady);
+                return Err(QueueError::LeaseLost(id.to_owned()));
+            }
+            let until = now.steady + lease;
+            let mut book = self.book();
+            book.extended(id, token, until);
+            book.tally.extended();
+            drop(book);
+            self.bell.due(until);
+            Ok(())
+        };
+        self.traced(Op::Extend, About::id(id), extend).await
     }
 }
 
@@ -326,5 +347,14 @@ pub(super) fn death_by(outcome: &QueueOutcome) -> DeadReason {
     match outcome {
         QueueOutcome::Reject { .. } => DeadReason::Rejected,
         QueueOutcome::Complete { .. } | QueueOutcome::Retry { .. } | QueueOutcome::Release => DeadReason::Exhausted,
+    }
+}
+
+/// What a call with this outcome is called.
+fn op_of(outcome: &QueueOutcome) -> Op {
+    match outcome {
+        QueueOutcome::Complete { .. } => Op::Complete,
+        QueueOutcome::Retry { .. } | QueueOutcome::Reject { .. } => Op::Fail,
+        QueueOutcome::Release => Op::Release,
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::signal::Signal;
-use crate::SyncItem;
+use crate::{SyncItem, queue::telemetry::with_trace};
 
 /// The job that a handler was called for. Clones are the same job.
 #[derive(Clone)]
@@ -58,6 +58,8 @@ impl JobContext {
     /// Pushes `item` when this job is completed: in the same step, or not at all where it is not. What follows is taken though
     /// the queue be full; one whose id is there already is skipped. One that no queue accepts fails the attempt.
     pub fn follow(&self, item: SyncItem) {
+        // In the trace of the handler that calls.
+        let item = with_trace(&item).into_owned();
         self.shared.follow.lock().unwrap_or_else(PoisonError::into_inner).push(item);
     }
 

@@ -101,7 +101,7 @@ pub(super) async fn work(
 impl Inner {
     /// What the handler says, or what is to be said of it where it says nothing.
     async fn call(&self, handle: &Handle, job: &JobContext, end: Option<Instant>) -> Answer {
-        let mut task = rt::spawn("syncline-job", (handle.0)(job.clone()));
+        let mut task = rt::spawn("syncline-job", self.processing(job.item(), (handle.0)(job.clone())));
         tokio::select! {
             biased;
             ended = &mut task => ended.unwrap_or_else(|error| {
