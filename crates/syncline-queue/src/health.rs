@@ -1,5 +1,7 @@
 //! Whether a queue does its work.
 
+use std::time::Duration;
+
 use syncline_resilience::breaker::CircuitState;
 
 /// What a queue says of itself.
@@ -14,6 +16,9 @@ pub struct HealthReport {
     pub reasons: Vec<Reason>,
     /// The breaker around its storage.
     pub breaker: CircuitState,
+    /// For how long the item that waits longest could have been handed out; `None` where none could. It grows where nobody
+    /// works, or too few do: the number to be alarmed by.
+    pub oldest_age: Option<Duration>,
 }
 
 /// Why a queue is not ready.
@@ -31,8 +36,14 @@ pub enum Reason {
 }
 
 impl HealthReport {
-    pub(crate) fn of(breaker: CircuitState, reasons: Vec<Reason>) -> Self {
+    pub(crate) fn of(breaker: CircuitState, reasons: Vec<Reason>, oldest_age: Option<Duration>) -> Self {
         let is_over = |reason: &Reason| matches!(reason, Reason::ShuttingDown | Reason::Poisoned);
-        Self { ready: reasons.is_empty(), live: !reasons.iter().any(is_over), reasons, breaker }
+        Self {
+            ready: reasons.is_empty(),
+            live: !reasons.iter().any(is_over),
+            reasons,
+            breaker,
+            oldest_age,
+        }
     }
 }

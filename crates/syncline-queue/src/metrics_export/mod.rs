@@ -5,6 +5,8 @@
 //! | metric | labels | says |
 //! |---|---|---|
 //! | `syncline_queue_items` | `priority`, `state` | items that are `waiting` for their turn or time, `processing`, or `dead` |
+//! | `syncline_queue_oldest_item_age_seconds` | `priority` | how long the first could have been handed out: **the alert** |
+//! | `syncline_queue_oldest_dead_age_seconds` | | how long the oldest dead letter has been one |
 //! | `syncline_queue_capacity_ratio` | | items that live, of those that may |
 //! | `syncline_queue_enqueued_total` | | items that were pushed |
 //! | `syncline_queue_dequeued_total` | | items that were handed out, each time |

@@ -1,5 +1,7 @@
 //! Which metrics there are, and what a queue shows for each.
 
+use std::time::Duration;
+
 use prometheus::proto::MetricType::{self, COUNTER, GAUGE, HISTOGRAM};
 
 use super::family::{
@@ -13,8 +15,20 @@ const fn family(kind: MetricType, name: &'static str, help: &'static str, labels
 }
 
 /// Each of them, in the order of [`series`].
-pub(super) const FAMILIES: [Family; 25] = [
+pub(super) const FAMILIES: [Family; 27] = [
     family(GAUGE, "syncline_queue_items", "Items, by where they stand.", &["priority", "state"]),
+    family(
+        GAUGE,
+        "syncline_queue_oldest_item_age_seconds",
+        "How long the first could have been had.",
+        &["priority"],
+    ),
+    family(
+        GAUGE,
+        "syncline_queue_oldest_dead_age_seconds",
+        "How long the oldest dead letter has been one.",
+        &[],
+    ),
     family(GAUGE, "syncline_queue_capacity_ratio", "Items that live, of those that may.", &[]),
     family(COUNTER, "syncline_queue_enqueued_total", "Items that were pushed.", &[]),
     family(COUNTER, "syncline_queue_dequeued_total", "Items that were handed out, each time.", &[]),
@@ -42,15 +56,18 @@ pub(super) const FAMILIES: [Family; 25] = [
 ];
 
 /// What `queue` shows for each family; nothing where it does not apply.
-pub(super) fn series(queue: &SyncQueue) -> [Vec<Series>; 25] {
+pub(super) fn series(queue: &SyncQueue) -> [Vec<Series>; 27] {
     let metrics = queue.metrics();
     let spread = queue.distributions();
     let log = queue.own_journal();
     let of_log = |read: fn(&syncline_journal::Stats) -> Value| log.as_ref().map_or_else(Vec::new, |log| one(read(log)));
+    let (waiting, dead) = ages(queue);
     let (failed, rejected) = (metrics.failed, metrics.rejected);
     let is_poisoned = queue.health().reasons.contains(&Reason::Poisoned);
     [
         items(queue),
+        waiting,
+        dead,
         one(Level(metrics.current_size as f64 / queue.config().max_capacity as f64)),
         one(Count(metrics.total_enqueued)),
         one(Count(metrics.total_dequeued)),
@@ -110,6 +127,15 @@ fn items(queue: &SyncQueue) -> Vec<Series> {
             .collect::<Vec<_>>()
     };
     states.into_iter().flat_map(of).collect()
+}
+
+/// Zero where nothing waits: an alarm that fires on the age has to end.
+fn ages(queue: &SyncQueue) -> (Vec<Series>, Vec<Series>) {
+    let (waiting, dead) = queue.ages();
+    let seconds = |age: Option<Duration>| Level(age.unwrap_or_default().as_secs_f64());
+    let waiting = Priority::ALL.iter().zip(waiting);
+    let waiting = waiting.map(|(priority, age)| (vec![label(*priority)], seconds(age))).collect();
+    (waiting, one(seconds(dead)))
 }
 
 fn label(priority: Priority) -> &'static str {

@@ -1,6 +1,8 @@
 //! Looking without taking.
 
-use syncline_core::port::QueueStats;
+use std::time::Duration;
+
+use syncline_core::{WallTime, port::QueueStats};
 
 use super::{Inner, Store, SyncQueue, at_once};
 use crate::{ItemFilter, ItemPage, ItemStatus, ListCursor, QueueError, QueueResult, SyncItem};
@@ -147,10 +149,21 @@ impl Inner {
         self.book().stats
     }
 
+    /// For how long the first of each level could have been handed out; `None` where none could.
+    pub(super) fn oldest_ages(&self) -> [Option<Duration>; 5] {
+        let now = self.now().wall;
+        self.stats_now().first_at.map(|first| age(first?, now))
+    }
+
     pub(super) fn live_now(&self) -> u64 {
         let stats = self.stats_now();
         sum(&stats.waiting) + sum(&stats.leased)
     }
+}
+
+/// How long ago `since` was; `None` where it is to come.
+pub(super) fn age(since: WallTime, now: WallTime) -> Option<Duration> {
+    now.as_millis().checked_sub(since.as_millis()).map(Duration::from_millis)
 }
 
 fn sum(levels: &[u64]) -> u64 {

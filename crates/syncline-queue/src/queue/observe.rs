@@ -46,7 +46,8 @@ impl SyncQueue {
             (Reason::Poisoned, poisoned),
         ];
         let reasons = reasons.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason).collect();
-        HealthReport::of(inner.breaker.state(), reasons)
+        let oldest = inner.oldest_ages().into_iter().flatten().max();
+        HealthReport::of(inner.breaker.state(), reasons, oldest)
     }
 
     /// Locks the queue for maintenance: pushes and pops are refused until it is unlocked, outcomes are taken.

@@ -1,11 +1,14 @@
 //! What an exporter of metrics asks a queue, without keeping it alive.
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use syncline_core::port::QueueStats;
 use syncline_journal::Stats;
 
-use super::{Inner, Store, SyncQueue};
+use super::{Inner, Store, SyncQueue, look::age};
 
 /// A queue that is not kept alive.
 pub(crate) struct WeakQueue(Weak<Inner>);
@@ -24,6 +27,12 @@ impl SyncQueue {
     /// Items by level and standing, as [`metrics`](Self::metrics) sees them.
     pub(crate) fn stats_now(&self) -> QueueStats {
         self.inner.stats_now()
+    }
+
+    /// For how long the first of each level could have been handed out, and the oldest dead letter has been dead.
+    pub(crate) fn ages(&self) -> ([Option<Duration>; 5], Option<Duration>) {
+        let dead = self.inner.stats_now().dead_since.and_then(|since| age(since, self.inner.now().wall));
+        (self.inner.oldest_ages(), dead)
     }
 
     /// Numbers of the journal that is this queue's alone.

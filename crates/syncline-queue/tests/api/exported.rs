@@ -54,6 +54,8 @@ async fn a_registry_shows_what_happened_by_reason_and_level() {
         &registry,
         &[
             r#"syncline_queue_items{priority="low",queue="queue",state="waiting"} 1"#,
+            r#"syncline_queue_oldest_item_age_seconds{priority="low",queue="queue"} 0"#,
+            r#"syncline_queue_oldest_dead_age_seconds{queue="queue"} 60"#,
             r#"syncline_queue_capacity_ratio{queue="queue"} 0.25"#,
             r#"syncline_queue_enqueued_total{queue="queue"} 5"#,
             r#"syncline_queue_dequeued_total{queue="queue"} 4"#,

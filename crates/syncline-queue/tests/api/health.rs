@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use syncline_core::port::QueueStorage;
-use syncline_queue::{DeadReason, QueueConfig, QueueError, Ratio, Reason, Throughput};
+use syncline_core::port::{Clock as _, QueueStorage};
+use syncline_queue::{DeadReason, QueueConfig, QueueError, Ratio, Reason, Throughput, WallTime};
 
 use super::{faulty::Faulty, *};
 
@@ -39,6 +39,20 @@ async fn ten_failures_of_the_storage_refuse_pushes_for_a_minute() {
     queue.push(item("a")).await.unwrap();
     queue.push(item("b")).await.unwrap();
     assert!(queue.health_check().unwrap() && queue.health().ready);
+}
+
+#[tokio::test]
+async fn the_age_of_what_waits_grows_until_somebody_takes_it() {
+    let (queue, clock) = queue();
+    assert_eq!(queue.health().oldest_age, None);
+    let now = WallTime::from_millis(clock.wall().as_millis() + 5_000);
+    queue.push(item("later").with_scheduled_at(now)).await.unwrap();
+    assert_eq!(queue.health().oldest_age, None, "it is not due");
+    queue.push(urgent("now", Priority::Background)).await.unwrap();
+    clock.advance(SECOND * 7);
+    assert_eq!(queue.health().oldest_age, Some(SECOND * 7));
+    assert_eq!(queue.pop_batch(2).await.unwrap().len(), 2);
+    assert_eq!(queue.health().oldest_age, None);
 }
 
 #[tokio::test]
