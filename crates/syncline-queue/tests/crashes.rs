@@ -10,7 +10,7 @@ use bytes::Bytes;
 use syncline_core::{
     Instant, Priority, WallTime,
     port::{
-        Admission, Claim, Claimed, Lease, Moment, NewItem, Pushed, QueueOutcome, QueueStorage as _, Settled,
+        Admission, Claim, Claimed, InHand, Lease, Moment, NewItem, Pushed, QueueOutcome, QueueStorage as _, Settled,
         Settlement, Standing, Stored,
     },
 };
@@ -103,7 +103,12 @@ async fn step(life: &Life, answered: &mut Answered, held: &mut Vec<Claimed>, ran
             assert!(told.iter().all(|told| *told == Pushed::Inserted));
         }
         3 | 4 => {
-            let claim = Claim { most: 1 + random.index(3), lease: Duration::from_secs(600), aging: None };
+            let claim = Claim {
+                most: 1 + random.index(3),
+                lease: Duration::from_secs(600),
+                aging: None,
+                in_hand: InHand::default(),
+            };
             for claimed in life.queue.claim(claim, at(now)).await.unwrap() {
                 let item = answered.live.get_mut(&claimed.id).unwrap();
                 item.attempts += 1;
@@ -175,7 +180,12 @@ async fn look(image: &SimDisk, answered: &Answered, keeps_claims: bool, now: u64
 /// Everything that is left comes in its order.
 async fn check_order(image: &SimDisk, answered: &Answered) {
     let (life, end) = (Life::open(image), 100_000_000);
-    let claim = Claim { most: 10_000, lease: Duration::from_secs(1), aging: None };
+    let claim = Claim {
+        most: 10_000,
+        lease: Duration::from_secs(1),
+        aging: None,
+        in_hand: InHand::default(),
+    };
     let claimed = life.queue.claim(claim, at(end)).await.unwrap();
     let places: Vec<_> = claimed
         .iter()

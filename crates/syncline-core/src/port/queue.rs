@@ -27,7 +27,8 @@ pub struct NewItem {
     pub due: Option<WallTime>,
     /// Attempts after which it is dead; 0 counts as 1.
     pub max_attempts: u16,
-    /// The lane that it keeps its order in: of each lane one item at a time is in somebody's hands.
+    /// Its lane: of each lane only so many items at a time are in somebody's hands, one by one in order unless
+    /// [`InHand::of_lane`] asks for more.
     pub partition: Option<String>,
     /// The key under which nothing else is accepted for a while.
     pub dedup: Option<DedupKey>,
@@ -76,6 +77,25 @@ pub struct Claim {
     pub lease: Duration,
     /// The wait that lifts the first of a level by one level; `None` is strict order.
     pub aging: Option<Duration>,
+    /// How many may be in hands at once with these.
+    pub in_hand: InHand,
+}
+
+/// How many items may be in hands at once, whoever claimed them, in this process or another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InHand {
+    /// Most of the queue; `None` is no bound.
+    pub most: Option<u64>,
+    /// Most of one lane. One, which 0 counts as too, keeps a lane in order. More gives that up: its items leave by level and
+    /// time as all others do, and one that is to be retried lets others pass. A bound other than the last claim's rearranges
+    /// all lanes, so those who share a queue ask for the same.
+    pub of_lane: u16,
+}
+
+impl Default for InHand {
+    fn default() -> Self {
+        Self { most: None, of_lane: 1 }
+    }
 }
 
 /// An item in a worker's hands.
@@ -132,6 +152,11 @@ pub enum Outcome {
     },
     /// It is given back untouched; the attempt does not count.
     Release,
+    /// As [`Release`](Self::Release), and not handed out before `at`. In a lane that is in order those behind it wait with it.
+    Defer {
+        /// When.
+        at: WallTime,
+    },
 }
 
 /// A lease and how it ended.
@@ -240,16 +265,19 @@ pub struct QueueStats {
 /// 5. An item has at most one live lease. Tokens of an item grow.
 /// 6. `settle` with a token changes nothing under another lease; each settlement is told apart.
 /// 7. A lease that is over is taken back by `reap`, to the item's old place; after its last attempt the item is dead.
-/// 8. Of a lane one item at a time is in hand, in order; one that is to be retried keeps the others waiting.
+/// 8. Of a lane one item at a time is in hand, in order; one that is to be retried keeps the others waiting. Where a claim asks
+///    for more at a time, its items go out as if they had no lane, but never more than that; a storage that cannot do so says
+///    [`Invalid`](crate::ErrorKind::Invalid).
 /// 9. An id that lives, or a key that is taken, is [`Pushed::Duplicate`], in one call too: there the first one wins.
-/// 10. `next_due` is never later than the moment at which `claim` or `reap` would first find something that they do not find
-///     now.
+/// 10. `next_due` is never later than the moment at which a `claim` with the same bounds, or `reap`, would first find something
+///     that they do not find now. What waits for somebody to settle is not due.
 /// 11. Dead items stay, with their errors, until they are redriven or purged.
 /// 12. Content comes back byte for byte.
 /// 13. A list that is read to its end tells each item that it was about all the time: once where nothing was done to it
 ///     meanwhile. What waits comes by level, time and push, then who is behind another one of its lane; of one lane all come in
 ///     its order; what is dead comes by its death. One call looks at no more items than it may tell and a few beside, however
 ///     many there are: a page may be short, or empty, and have a next one.
+/// 14. A claim brings what is in hand above none of its bounds.
 pub trait QueueStorage: Debug + Send + Sync {
     /// Keeps items, in order.
     ///
@@ -284,8 +312,8 @@ pub trait QueueStorage: Debug + Send + Sync {
     /// Takes back leases that are over and buries what is of no use any more, a bounded number of them.
     fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>>;
 
-    /// How long until there may be something to hand out or to reap; `None` when only a call changes that.
-    fn next_due(&self, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>>;
+    /// How long until there may be something to hand out, within these bounds, or to reap; `None` when only a call changes that.
+    fn next_due(&self, in_hand: InHand, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>>;
 
     /// An item by its id, the newest where ids repeat.
     fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>>;

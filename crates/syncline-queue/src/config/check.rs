@@ -28,6 +28,7 @@ impl QueueConfig {
         }
         above_zero("heap_cleanup_threshold", self.heap_cleanup_threshold)?;
         above_zero("partition_count", self.partition_count)?;
+        self.validate_limits()?;
         for (name, duration) in [
             ("base_retry_delay", self.base_retry_delay),
             ("max_retry_delay", self.max_retry_delay),
@@ -41,6 +42,16 @@ impl QueueConfig {
         }
         self.aging.map_or(Ok(()), |aging| lasts("aging", aging))?;
         self.validate_key()
+    }
+
+    fn validate_limits(&self) -> QueueResult<()> {
+        self.max_in_flight.map_or(Ok(()), |most| above_zero("max_in_flight", most))?;
+        let of_key = self.max_in_flight_per_key;
+        above_zero("max_in_flight_per_key", of_key.into())?;
+        if of_key > 1 && !self.enable_partitioning {
+            return refuse("max_in_flight_per_key", of_key, format_args!("without enable_partitioning keys are notes"));
+        }
+        Ok(())
     }
 
     fn validate_key(&self) -> QueueResult<()> {
@@ -96,6 +107,9 @@ mod tests {
         assert_eq!(refused(|c| c.compression_level = 10), said("compression_level is 10: above 9"));
         assert_eq!(refused(|c| c.heap_cleanup_threshold = 0), said("heap_cleanup_threshold is 0: it must be above 0"));
         assert_eq!(refused(|c| c.partition_count = 0), said("partition_count is 0: it must be above 0"));
+        assert_eq!(refused(|c| c.max_in_flight = Some(0)), said("max_in_flight is 0: it must be above 0"));
+        assert_eq!(refused(|c| c.max_in_flight_per_key = 0), said("max_in_flight_per_key is 0: it must be above 0"));
+        assert!(refused(|c| c.max_in_flight_per_key = 2).contains("without enable_partitioning"));
         assert_eq!(
             refused(|c| c.base_retry_delay = Duration::ZERO),
             said("base_retry_delay is 0ns: it must be 1ms at least")

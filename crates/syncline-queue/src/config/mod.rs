@@ -8,6 +8,7 @@ mod encryption;
 use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use syncline_core::port::InHand;
 
 pub(crate) use self::encryption::secret;
 pub use self::{compression::CompressionService, durability::Durability, encryption::EncryptionService};
@@ -77,6 +78,13 @@ pub struct QueueConfig {
     pub heap_cleanup_threshold: usize,
     /// Whether items of one partition key go one by one, in order. Default false: the key is a note.
     pub enable_partitioning: bool,
+    /// Most items in hands at once, of all who work on the storage, in other processes too; a pop that would exceed it finds
+    /// nothing, and waits. `None` (default) is no bound.
+    pub max_in_flight: Option<usize>,
+    /// Most items of one partition key in hands at once, of all who work on the storage; they all ask for the same number.
+    /// Needs [`enable_partitioning`](Self::enable_partitioning). Default 1, which keeps them in order. More gives the order up:
+    /// they go out by level and time as others do, and one that waits for its retry holds up nobody.
+    pub max_in_flight_per_key: u16,
     /// Partitions that keys are spread over by [`partition_of`](crate::SyncQueue::partition_of). Default 4.
     pub partition_count: usize,
     /// How long a worker has an item unless it extends the lease. Default 5 min.
@@ -110,6 +118,8 @@ impl Default for QueueConfig {
             cleanup_interval: Duration::from_mins(5),
             heap_cleanup_threshold: 1_000,
             enable_partitioning: false,
+            max_in_flight: None,
+            max_in_flight_per_key: 1,
             partition_count: 4,
             lease_duration: Duration::from_mins(5),
             aging: None,
@@ -148,6 +158,14 @@ impl QueueConfig {
     pub fn high_security_with_key(key: impl Into<Vec<u8>>) -> Self {
         Self { encryption_key: Some(key.into()), ..Self::high_security() }
     }
+
+    /// How many items may be in hands at once.
+    pub(crate) fn in_hand(&self) -> InHand {
+        InHand {
+            most: self.max_in_flight.map(|most| most as u64),
+            of_lane: self.max_in_flight_per_key,
+        }
+    }
 }
 
 impl fmt::Debug for QueueConfig {
@@ -170,6 +188,8 @@ impl fmt::Debug for QueueConfig {
             .field("cleanup_interval", &self.cleanup_interval)
             .field("heap_cleanup_threshold", &self.heap_cleanup_threshold)
             .field("enable_partitioning", &self.enable_partitioning)
+            .field("max_in_flight", &self.max_in_flight)
+            .field("max_in_flight_per_key", &self.max_in_flight_per_key)
             .field("partition_count", &self.partition_count)
             .field("lease_duration", &self.lease_duration)
             .field("aging", &self.aging)

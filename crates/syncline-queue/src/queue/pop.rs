@@ -72,7 +72,7 @@ impl Inner {
             if !items.is_empty() {
                 return Ok(items);
             }
-            let due = self.watched(self.storage().next_due(self.now())).await?;
+            let due = self.watched(self.storage().next_due(self.config.in_hand(), self.now())).await?;
             if due != Some(Duration::ZERO) {
                 return Ok(items);
             }
@@ -86,7 +86,12 @@ impl Inner {
     async fn claim(&self, most: usize) -> QueueResult<Vec<SyncItem>> {
         loop {
             let now = self.now();
-            let claim = Claim { most, lease: self.config.lease_duration, aging: self.config.aging };
+            let claim = Claim {
+                most,
+                lease: self.config.lease_duration,
+                aging: self.config.aging,
+                in_hand: self.config.in_hand(),
+            };
             let under_way = UnderWay::new(&self.bell);
             let claimed = self.watched(self.storage().claim(claim, now)).await;
             under_way.done();
@@ -140,6 +145,8 @@ impl Inner {
         drop(book);
         let dead = broken.iter().map(|one| QueueEvent::Dead { id: one.lease.id.clone() });
         self.events.tell(dead);
+        // What was behind them in their partitions may be next, and there is room for more in hands.
+        self.bell.ring(broken.len());
         Ok(())
     }
 }

@@ -346,7 +346,10 @@ impl Inner {
 pub(super) fn death_by(outcome: &QueueOutcome) -> DeadReason {
     match outcome {
         QueueOutcome::Reject { .. } => DeadReason::Rejected,
-        QueueOutcome::Complete { .. } | QueueOutcome::Retry { .. } | QueueOutcome::Release => DeadReason::Exhausted,
+        QueueOutcome::Complete { .. }
+        | QueueOutcome::Retry { .. }
+        | QueueOutcome::Release
+        | QueueOutcome::Defer { .. } => DeadReason::Exhausted,
     }
 }
 
@@ -355,6 +358,6 @@ fn op_of(outcome: &QueueOutcome) -> Op {
     match outcome {
         QueueOutcome::Complete { .. } => Op::Complete,
         QueueOutcome::Retry { .. } | QueueOutcome::Reject { .. } => Op::Fail,
-        QueueOutcome::Release => Op::Release,
+        QueueOutcome::Release | QueueOutcome::Defer { .. } => Op::Release,
     }
 }

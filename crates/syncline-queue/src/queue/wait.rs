@@ -13,7 +13,8 @@ use crate::{QueueError, QueueResult, SyncItem};
 
 /// Shortest sleep of a waiter. A storage may say that something is due and find, a moment later, that it is not.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
-/// How often a waiter looks again where a call was dropped half-way on a storage that tells nobody what it carries out.
+/// How often a waiter looks again on a storage that tells nobody what it carries out, where a call was dropped half-way or what
+/// others have in hand counts.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl SyncQueue {
@@ -68,8 +69,10 @@ impl Inner {
     /// When a waiter that found nothing has to look again by itself.
     async fn next_look(&self) -> QueueResult<Option<Instant>> {
         let now = self.now();
-        let due = self.watched(self.storage().next_due(now)).await?;
-        let again = (self.bell.was_abandoned() && !self.store.is_own()).then_some(LOOK_AGAIN);
+        let due = self.watched(self.storage().next_due(self.config.in_hand(), now)).await?;
+        // Whoever else works there settles what counts here, too.
+        let is_unheard = self.bell.was_abandoned() || self.config.max_in_flight.is_some();
+        let again = (is_unheard && !self.store.is_own()).then_some(LOOK_AGAIN);
         let left = due.into_iter().chain(again).min();
         Ok(left.map(|left| now.steady + left.max(SLEEP_MIN)))
     }

@@ -15,7 +15,8 @@ impl<B> State<B> {
                 gone.map_or(Applied::Moot, Applied::Gone)
             }
             Entry::Retry { seq, at, error } => self.retry(seq, at, error),
-            Entry::Return { seq, counts } => self.put_back(seq, counts),
+            Entry::Return { seq, counts } => self.put_back(seq, counts, None),
+            Entry::Defer { seq, at } => self.put_back(seq, false, Some(at)),
             Entry::Bury { seq, at, reason, error } => self.bury(seq, at, reason, error),
             Entry::Redrive { seq, at } => self.redrive(seq, at),
         }
@@ -61,22 +62,24 @@ impl<B> State<B> {
             slot.lane = Some(lane);
             slot.extra_mut();
         }
-        self.join_lane(at);
         self.stand(at);
         Applied::Done
     }
 
     fn claim(&mut self, seq: u64) -> Applied<B> {
-        let Some(at) = self.at(seq, Phase::Waiting) else { return Applied::Moot };
+        // Also one behind others of its lane: how many of a lane may be in hand is no part of the step.
+        let Some(at) = self.waiting_at(seq) else { return Applied::Moot };
         self.unstand(at);
         let Some(slot) = self.slab.get_mut(at) else { return Applied::Moot };
         slot.token = slot.token.wrapping_add(1);
         slot.attempts = slot.attempts.saturating_add(1);
-        if let Some(lane) = slot.lane {
-            self.lanes.hand_out(lane, at);
-        }
+        let lane = slot.lane;
         self.leases.begin(seq);
         self.enter(at, Phase::Leased);
+        if let Some(lane) = lane {
+            self.lanes.hand_out(lane);
+            self.arrange(lane);
+        }
         Applied::Done
     }
 
@@ -85,17 +88,20 @@ impl<B> State<B> {
         self.unstand(at);
         if let Some(slot) = self.slab.get_mut(at) {
             slot.note_error(error);
-            slot.eligible_at = at_time;
+            slot.be_due(at_time);
         }
         self.stand(at);
         Applied::Done
     }
 
-    fn put_back(&mut self, seq: u64, counts: bool) -> Applied<B> {
+    fn put_back(&mut self, seq: u64, counts: bool, later: Option<Millis>) -> Applied<B> {
         let Some(at) = self.at(seq, Phase::Leased) else { return Applied::Moot };
         self.unstand(at);
-        if let Some(slot) = self.slab.get_mut(at).filter(|_| !counts) {
-            slot.attempts = slot.attempts.saturating_sub(1);
+        if let Some(slot) = self.slab.get_mut(at) {
+            slot.attempts = slot.attempts.saturating_sub(u16::from(!counts));
+            if let Some(later) = later {
+                slot.be_due(later);
+            }
         }
         self.stand(at);
         Applied::Done
@@ -132,7 +138,6 @@ impl<B> State<B> {
         // It was of no use at that time, and somebody wants it all the same.
         extra.expires_at = None;
         slot.lane = extra.left_lane.take().and_then(|key| self.lanes.open(&key));
-        self.join_lane(at);
         self.stand(at);
         Applied::Done
     }

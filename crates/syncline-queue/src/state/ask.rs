@@ -49,11 +49,17 @@ impl<B> State<B> {
         self.slab.get(self.order.next(now, aging)?)
     }
 
-    /// When somebody has to look again: an item is due, one is of no use any more, or a key is free. `None` when nothing
-    /// will happen by the calendar alone.
-    pub(crate) fn next_due(&self) -> Option<Millis> {
+    /// How many more may be in hands where `most` may.
+    pub(crate) fn room_in_hand(&self, most: Option<u64>) -> u64 {
+        most.map_or(u64::MAX, |most| most.saturating_sub(self.counts.leased.iter().sum()))
+    }
+
+    /// When somebody has to look again: an item is due, of which `most` may be in hands, one is of no use any more, or a key is
+    /// free. `None` when nothing will happen by the calendar alone.
+    pub(crate) fn next_due(&self, most: Option<u64>) -> Option<Millis> {
         let expiry = self.expiries.first_key_value().map(|((at, _), _)| *at);
-        [self.order.next_due(), expiry, self.dedups.next_end()].into_iter().flatten().min()
+        let due = self.order.next_due().filter(|_| self.room_in_hand(most) > 0);
+        [due, expiry, self.dedups.next_end()].into_iter().flatten().min()
     }
 
     /// How long until the next lease is over.

@@ -17,6 +17,8 @@ pub(crate) enum Entry<B> {
     Retry { seq: u64, at: Millis, error: Box<str> },
     /// A lease ended without an outcome: back to where it stood. `counts` says whether the attempt does.
     Return { seq: u64, counts: bool },
+    /// It was given back untouched, for later: it may be handed out from `at` on. The attempt does not count.
+    Defer { seq: u64, at: Millis },
     /// It will not be tried again, and waits where a person can see it.
     Bury {
         seq: u64,

@@ -1,27 +1,45 @@
-//! Lanes: items of one partition key leave one at a time, in order.
+//! Lanes: of the items of one partition key only so many are in somebody's hands at once.
 //!
-//! A lane holds its items by place. The first is its head; only the head stands in the order of its level, and only while
-//! none of the lane is in somebody's hands. A head that is to be retried keeps its place and everybody behind it, because
-//! what comes later may build on it.
+//! One at a time keeps them in order: a lane holds its items by place, and one that is to be retried keeps its place and
+//! everybody behind it, because what comes later may build on it. More at a time gives that up: they leave by level and time
+//! as all others do.
+//!
+//! In either case only the fronts of a lane, the first of each of its ranks, stand in the order of their levels, and none does
+//! while as many are in hand as may be. So nobody who looks for the next item passes those of a lane that has its share.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::slot::Millis;
+use syncline_core::Priority;
+
+use super::{Slot, slot::Millis};
+
+/// A place in a lane: rank, time, seq.
+pub(crate) type Place = (u8, Millis, u64);
 
 /// All lanes that hold something.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lanes {
     numbers: HashMap<Box<str>, u32>,
     lanes: Vec<Lane>,
     free: Vec<u32>,
+    /// Most of each that may be in hand.
+    at_once: u16,
 }
 
 #[derive(Debug, Default)]
 struct Lane {
     key: Box<str>,
+    /// All of it, in order.
     items: BTreeMap<(Millis, u64), u32>,
-    /// The item that is in somebody's hands. None other leaves meanwhile, even one that came to stand before it.
-    in_hand: Option<u32>,
+    /// Those that wait.
+    waiting: BTreeMap<Place, u32>,
+    in_hand: u32,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { numbers: HashMap::new(), lanes: Vec::new(), free: Vec::new(), at_once: 1 }
+    }
 }
 
 impl Lanes {
@@ -30,7 +48,7 @@ impl Lanes {
         if let Some(number) = self.numbers.get(key) {
             return Some(*number);
         }
-        let lane = Lane { key: key.into(), items: BTreeMap::new(), in_hand: None };
+        let lane = Lane { key: key.into(), ..Lane::default() };
         let number = match self.free.pop() {
             Some(number) => {
                 *self.lanes.get_mut(number as usize)? = lane;
@@ -46,52 +64,91 @@ impl Lanes {
         Some(number)
     }
 
-    /// Puts an item into its place. Returns who was the head before, if another one is now.
-    pub(crate) fn insert(&mut self, lane: u32, place: (Millis, u64), at: u32) -> Option<u32> {
-        let lane = self.lanes.get_mut(lane as usize)?;
-        let before = lane.items.first_key_value().map(|(_, at)| *at);
-        lane.items.insert(place, at);
-        before.filter(|head| lane.items.first_key_value().is_some_and(|(_, now)| now != head))
-    }
-
-    /// Takes an item out. The lane goes with its last one.
-    pub(crate) fn remove(&mut self, number: u32, place: (Millis, u64)) {
+    /// An item is of a lane no more, which is forgotten with its last one.
+    pub(crate) fn leave(&mut self, number: u32, place: (Millis, u64)) {
         let Some(lane) = self.lanes.get_mut(number as usize) else { return };
-        lane.items.remove(&place);
-        if lane.items.is_empty() {
-            let key = std::mem::take(&mut lane.key);
-            self.numbers.remove(&key);
+        if lane.items.remove(&place).is_some() && lane.items.is_empty() {
+            self.numbers.remove(&std::mem::take(&mut lane.key));
             self.free.push(number);
         }
     }
 
-    /// Who may leave a lane next: its head, while none of it is in hand.
-    pub(crate) fn head(&self, lane: u32) -> Option<u32> {
-        let lane = self.lanes.get(lane as usize).filter(|lane| lane.in_hand.is_none())?;
-        lane.items.first_key_value().map(|(_, at)| *at)
+    /// The place of an item among those of its lane that wait.
+    pub(crate) fn place_of<B>(&self, slot: &Slot<B>) -> Place {
+        if self.at_once > 1 {
+            (slot.priority.number(), slot.eligible_at, slot.seq)
+        } else {
+            let (time, seq) = slot.lane_place();
+            (0, time, seq)
+        }
     }
 
-    /// The head is in hand.
-    pub(crate) fn hand_out(&mut self, lane: u32, at: u32) {
+    /// Lets an item wait. Returns who was the front of its rank before, if another one is now.
+    pub(crate) fn insert<B>(&mut self, lane: u32, slot: &Slot<B>, at: u32) -> Option<u32> {
+        let place = self.place_of(slot);
+        let lane = self.lanes.get_mut(lane as usize)?;
+        lane.items.insert(slot.lane_place(), at);
+        let before = lane.front(place.0);
+        lane.waiting.insert(place, at);
+        before.filter(|before| lane.front(place.0).is_some_and(|now| now != *before))
+    }
+
+    /// An item waits no more.
+    pub(crate) fn remove(&mut self, lane: u32, place: Place) {
         if let Some(lane) = self.lanes.get_mut(lane as usize) {
-            lane.in_hand = Some(at);
+            lane.waiting.remove(&place);
         }
     }
 
-    /// The item is in hand no more.
-    pub(crate) fn take_back(&mut self, lane: u32, at: u32) {
-        if let Some(lane) = self.lanes.get_mut(lane as usize).filter(|lane| lane.in_hand == Some(at)) {
-            lane.in_hand = None;
+    /// The fronts of a lane, and whether they may leave.
+    pub(crate) fn fronts(&self, lane: u32) -> (Vec<u32>, bool) {
+        let Some(lane) = self.lanes.get(lane as usize) else { return (Vec::new(), false) };
+        let ranks = 0..=Priority::Background.number();
+        let fronts = ranks.filter_map(|rank| lane.front(rank)).collect();
+        (fronts, lane.in_hand < u32::from(self.at_once))
+    }
+
+    /// One of it is in hand.
+    pub(crate) fn hand_out(&mut self, lane: u32) {
+        if let Some(lane) = self.lanes.get_mut(lane as usize) {
+            lane.in_hand += 1;
         }
     }
 
-    /// The items of the lane of `key`, in order.
+    /// The items of the lane of `key`, in order, those in hand too.
     pub(crate) fn items(&self, key: &str) -> Option<&BTreeMap<(Millis, u64), u32>> {
         self.lanes.get(*self.numbers.get(key)? as usize).map(|lane| &lane.items)
+    }
+
+    /// One of it is in hand no more.
+    pub(crate) fn take_back(&mut self, lane: u32) {
+        if let Some(lane) = self.lanes.get_mut(lane as usize) {
+            lane.in_hand = lane.in_hand.saturating_sub(1);
+        }
+    }
+
+    /// From now on so many of each may be in hand. Returns all that wait in lanes, which stand nowhere any more; empty when
+    /// nothing changes.
+    pub(crate) fn allow(&mut self, at_once: u16) -> Vec<u32> {
+        if self.at_once == at_once.max(1) {
+            return Vec::new();
+        }
+        self.at_once = at_once.max(1);
+        self.lanes
+            .iter_mut()
+            .flat_map(|lane| std::mem::take(&mut lane.waiting).into_values())
+            .collect()
     }
 
     /// The key of a lane.
     pub(crate) fn key(&self, lane: u32) -> Option<&str> {
         self.lanes.get(lane as usize).map(|lane| &*lane.key)
+    }
+}
+
+impl Lane {
+    fn front(&self, rank: u8) -> Option<u32> {
+        let mut of_rank = self.waiting.range((rank, 0, 0)..=(rank, Millis::MAX, u64::MAX));
+        of_rank.next().map(|(_, at)| *at)
     }
 }

@@ -9,7 +9,12 @@ impl<B> State<B> {
         self.slab.get(at).filter(|slot| slot.phase == phase).map(|_| at)
     }
 
-    /// Brings an item into the order of its level, or behind the head of its lane.
+    /// Where the item of `seq` is, if it waits: in the order of its level or behind others of its lane.
+    pub(super) fn waiting_at(&self, seq: u64) -> Option<u32> {
+        self.at(seq, Phase::Waiting).or_else(|| self.at(seq, Phase::Behind))
+    }
+
+    /// Brings an item into the order of its level, or behind the front of its lane.
     pub(super) fn stand(&mut self, at: u32) {
         let Some(slot) = self.slab.get(at) else { return };
         let lane = slot.lane;
@@ -19,53 +24,68 @@ impl<B> State<B> {
         match lane {
             Some(lane) => {
                 self.fall_behind(at);
-                self.step_forward(lane);
+                self.join_lane(lane, at);
+                self.arrange(lane);
             }
             None => self.line_up(at),
         }
     }
 
-    pub(super) fn line_up(&mut self, at: u32) {
+    fn line_up(&mut self, at: u32) {
         if let Some(slot) = self.slab.get(at) {
             self.order.insert(slot.priority, slot.place(), at);
             self.enter(at, Phase::Waiting);
         }
     }
 
-    /// Takes an item out of whatever it stands in but its lane.
+    /// Takes an item out of the order of its level, behind the front of its lane.
+    fn park(&mut self, at: u32) {
+        if let Some(slot) = self.slab.get(at).filter(|slot| slot.phase == Phase::Waiting) {
+            self.order.remove(slot.priority, slot.place());
+            self.fall_behind(at);
+        }
+    }
+
+    /// Takes an item out of whatever it stands in, so that it may be changed. Its lane is to be [arranged](Self::arrange) then.
     pub(super) fn unstand(&mut self, at: u32) {
         let Some(slot) = self.slab.get(at) else { return };
         if let Some(expires_at) = slot.expires_at() {
             self.expiries.remove(&(expires_at, slot.seq));
         }
-        match slot.phase {
-            Phase::Waiting => self.order.remove(slot.priority, slot.place()),
-            Phase::Leased => {
+        let place = self.lanes.place_of(slot);
+        match (slot.phase, slot.lane) {
+            (Phase::Waiting, None) => self.order.remove(slot.priority, slot.place()),
+            (Phase::Waiting, Some(lane)) => {
+                self.order.remove(slot.priority, slot.place());
+                self.lanes.remove(lane, place);
+            }
+            (Phase::Leased, lane) => {
                 self.leases.end(slot.seq);
-                if let Some(lane) = slot.lane {
-                    self.lanes.take_back(lane, at);
+                if let Some(lane) = lane {
+                    self.lanes.take_back(lane);
                 }
             }
-            Phase::Behind => {
+            (Phase::Behind, lane) => {
                 self.behind.remove(&slot.seq);
+                if let Some(lane) = lane {
+                    self.lanes.remove(lane, place);
+                }
             }
-            Phase::Dead => {
+            (Phase::Dead, _) => {
                 if let Some((_, died_at)) = slot.died() {
                     self.dead.remove(&(died_at, slot.seq));
                 }
             }
-            Phase::Reserved => {}
+            (Phase::Reserved, _) => {}
         }
     }
 
-    pub(super) fn join_lane(&mut self, at: u32) {
+    fn join_lane(&mut self, lane: u32, at: u32) {
         let Some(slot) = self.slab.get(at) else { return };
-        let (Some(lane), place) = (slot.lane, slot.lane_place()) else { return };
-        let Some(before) = self.lanes.insert(lane, place, at) else { return };
-        // Another one was the head. Where it stood in its order it stands behind this one now; one that is in hand goes on.
-        let Some(slot) = self.slab.get(before).filter(|slot| slot.phase == Phase::Waiting) else { return };
-        self.order.remove(slot.priority, slot.place());
-        self.fall_behind(before);
+        if let Some(before) = self.lanes.insert(lane, slot, at) {
+            // Another one was the front. Where it stood in its order it stands behind this one now.
+            self.park(before);
+        }
     }
 
     fn fall_behind(&mut self, at: u32) {
@@ -75,20 +95,39 @@ impl<B> State<B> {
         }
     }
 
-    /// Takes an item out of its lane, whose next one steps forward.
+    /// Takes an item that stands nowhere any more out of its lane, whose next one steps forward.
     pub(super) fn leave_lane(&mut self, lane: Option<u32>, place: (Millis, u64)) {
         if let Some(lane) = lane {
-            self.lanes.remove(lane, place);
-            self.step_forward(lane);
+            self.lanes.leave(lane, place);
+            self.arrange(lane);
         }
     }
 
-    /// The head of a lane, if it may leave, stands in the order of its level.
-    pub(super) fn step_forward(&mut self, lane: u32) {
-        let Some(head) = self.lanes.head(lane) else { return };
-        let Some(slot) = self.slab.get(head).filter(|slot| slot.phase == Phase::Behind) else { return };
-        self.behind.remove(&slot.seq);
-        self.line_up(head);
+    /// The fronts of a lane stand in the order of their levels if they may leave, and nowhere else otherwise.
+    pub(super) fn arrange(&mut self, lane: u32) {
+        let (fronts, may_leave) = self.lanes.fronts(lane);
+        for at in fronts {
+            if !may_leave {
+                self.park(at);
+            } else if let Some(slot) = self.slab.get(at).filter(|slot| slot.phase == Phase::Behind) {
+                self.behind.remove(&slot.seq);
+                self.line_up(at);
+            }
+        }
+    }
+
+    /// From now on so many of each lane may be in hand. Where that is another number than before, all lanes are arranged anew.
+    pub(crate) fn allow_of_lane(&mut self, at_once: u16) {
+        let scattered = self.lanes.allow(at_once);
+        for at in &scattered {
+            self.park(*at);
+        }
+        for at in scattered {
+            if let Some(lane) = self.slab.get(at).and_then(|slot| slot.lane) {
+                self.join_lane(lane, at);
+                self.arrange(lane);
+            }
+        }
     }
 
     pub(super) fn free_key(&mut self, at: u32) {
@@ -108,9 +147,7 @@ impl<B> State<B> {
             self.free_key(at);
         }
         let gone = self.slab.remove(at);
-        if phase != Phase::Dead {
-            self.leave_lane(lane, place);
-        }
+        self.leave_lane(lane, place);
         gone.map(|slot| slot.body)
     }
 

@@ -79,6 +79,12 @@ impl<B> Slot<B> {
         (self.extra.as_ref().map_or(self.eligible_at, |extra| extra.lane_place), self.seq)
     }
 
+    /// It may be handed out from `at` on; its place in its lane stays.
+    pub(crate) fn be_due(&mut self, at: Millis) {
+        self.extra_mut();
+        self.eligible_at = at;
+    }
+
     pub(crate) fn is_exhausted(&self) -> bool {
         self.attempts >= self.max_attempts
     }

@@ -25,6 +25,8 @@ struct Plain {
 #[derive(Debug, Default)]
 struct Model {
     items: Vec<Plain>,
+    /// Most of a lane that may be in hand.
+    at_once: u16,
 }
 
 impl Model {
@@ -38,7 +40,8 @@ impl Model {
             item.lane.is_none_or(|lane| {
                 let of_lane = || self.items.iter().filter(lives).filter(move |other| other.lane == Some(lane));
                 let head = of_lane().min_by_key(|other| other.lane_place).map(|head| head.seq);
-                of_lane().all(|other| other.phase != Phase::Leased) && head == Some(item.seq)
+                let in_hand = of_lane().filter(|other| other.phase == Phase::Leased).count();
+                in_hand < usize::from(self.at_once) && (self.at_once > 1 || head == Some(item.seq))
             })
         };
         let standing = self.items.iter().filter(|item| matches!(item.phase, Phase::Waiting | Phase::Behind));
@@ -69,6 +72,7 @@ enum Op {
     Complete(u8),
     Retry(u8, u16),
     Return(u8, bool),
+    Defer(u8, u16),
     Bury(u8),
     Redrive(u8),
     Drop(u8),
@@ -84,6 +88,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => any::<u8>().prop_map(Op::Complete),
         2 => (any::<u8>(), 0..300_u16).prop_map(|(n, delay)| Op::Retry(n, delay)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(n, counts)| Op::Return(n, counts)),
+        1 => (any::<u8>(), 0..300_u16).prop_map(|(n, delay)| Op::Defer(n, delay)),
         1 => any::<u8>().prop_map(Op::Bury),
         1 => any::<u8>().prop_map(Op::Redrive),
         1 => any::<u8>().prop_map(Op::Drop),
@@ -108,8 +113,10 @@ fn push(state: &State<u64>, op: (u8, u16, Option<u8>, Option<u16>), now: Millis)
 }
 
 /// Runs a history on both and compares what they say after each step. Returns the steps, as a journal would hold them.
-fn run(ops: Vec<Op>, aging: Option<Millis>) -> (State<u64>, Vec<Entry<u64>>) {
-    let (mut state, mut model, mut journal, mut now) = (State::default(), Model::default(), Vec::new(), 1_000);
+fn run(ops: Vec<Op>, aging: Option<Millis>, at_once: u16) -> (State<u64>, Vec<Entry<u64>>) {
+    let (mut state, mut journal, mut now) = (State::default(), Vec::new(), 1_000);
+    let mut model = Model { at_once, ..Model::default() };
+    state.allow_of_lane(at_once);
     for op in ops {
         let pick = |model: &Model, n: u8, phases: &[Phase]| {
             let fit: Vec<u64> = model
@@ -159,6 +166,12 @@ fn run(ops: Vec<Op>, aging: Option<Millis>) -> (State<u64>, Vec<Entry<u64>>) {
                 item.phase = Phase::Waiting;
                 item.attempts -= u16::from(!counts);
                 Entry::Return { seq, counts }
+            }),
+            Op::Defer(n, delay) => pick(&model, n, leased).map(|seq| {
+                let at = now + u64::from(delay);
+                let item = model.of(seq).unwrap();
+                (item.phase, item.eligible_at, item.attempts) = (Phase::Waiting, at, item.attempts - 1);
+                Entry::Defer { seq, at }
             }),
             Op::Bury(n) => pick(&model, n, &[Phase::Leased, Phase::Waiting]).map(|seq| {
                 model.of(seq).unwrap().phase = Phase::Dead;
@@ -212,7 +225,7 @@ fn compare(state: &State<u64>, model: &Model, now: Millis, aging: Option<Millis>
     // Liveness: what is ready or due has somebody to wake it.
     let dues = model.items.iter().filter(|item| item.phase == Phase::Waiting && item.lane.is_none());
     let first = dues.map(|item| item.eligible_at).min();
-    assert!(first.is_none_or(|first| state.next_due().is_some_and(|due| due <= first)));
+    assert!(first.is_none_or(|first| state.next_due(None).is_some_and(|due| due <= first)));
 }
 
 proptest! {
@@ -220,23 +233,30 @@ proptest! {
 
     #[test]
     fn it_does_what_the_plain_one_does(ops in prop::collection::vec(op(), 1..200)) {
-        let (state, journal) = run(ops, None);
-        recovered(&state, journal);
+        let (state, journal) = run(ops, None, 1);
+        recovered(&state, journal, 1);
     }
 
     #[test]
     fn with_aging_too(ops in prop::collection::vec(op(), 1..200), step in 1..500_u64) {
-        let (state, journal) = run(ops, Some(step));
-        recovered(&state, journal);
+        let (state, journal) = run(ops, Some(step), 1);
+        recovered(&state, journal, 1);
+    }
+
+    #[test]
+    fn with_several_of_a_lane_in_hand_too(ops in prop::collection::vec(op(), 1..200), at_once in 2..5_u16) {
+        let (state, journal) = run(ops, None, at_once);
+        recovered(&state, journal, at_once);
     }
 }
 
 /// What was journaled makes the same state again, whether or not pushes were reserved.
-fn recovered(state: &State<u64>, journal: Vec<Entry<u64>>) {
+fn recovered(state: &State<u64>, journal: Vec<Entry<u64>>, at_once: u16) {
     let mut again = State::default();
     for entry in journal {
         assert_ne!(again.apply(entry), Applied::Moot);
     }
+    again.allow_of_lane(at_once);
     assert_eq!((again.counts(), again.len(), again.next_seq()), (state.counts(), state.len(), state.next_seq()));
     for seq in 0..state.next_seq() {
         let shape = |slot: &Slot<u64>| format!("{:?} {:?} {} {}", slot.phase, slot.place(), slot.attempts, slot.token);
@@ -282,7 +302,7 @@ fn a_key_is_taken_while_its_item_lives_and_until_its_time() {
     state.apply(Entry::Claim { seq: first });
     state.apply(Entry::Complete { seq: first });
     assert!(state.reserve(&second, 1, true, 499).is_err(), "its time is not over, though it is done");
-    assert_eq!(state.next_due(), Some(500));
+    assert_eq!(state.next_due(None), Some(500));
     assert_eq!((state.sweep(499), state.sweep(500)), (0, 1));
     assert_eq!(state.reserve(&second, 1, true, 500), Ok(()));
 }

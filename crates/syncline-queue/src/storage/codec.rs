@@ -26,6 +26,7 @@ const RETURN: u8 = 5;
 const BURY: u8 = 6;
 const REDRIVE: u8 = 7;
 const DROP: u8 = 8;
+const DEFER: u8 = 9;
 
 const HAS_LANE: u8 = 1;
 const HAS_DEDUP: u8 = 2;
@@ -79,6 +80,10 @@ fn put_entry(out: &mut BytesMut, entry: &Entry<Body>) {
             put_number(out, *at);
         }
         Entry::Drop { seq } => put_step(out, DROP, *seq),
+        Entry::Defer { seq, at } => {
+            put_step(out, DEFER, *seq);
+            put_number(out, *at);
+        }
     }
 }
 
@@ -166,6 +171,7 @@ fn take_entry(bytes: &mut Bytes, home: u64) -> Result<Entry<Body>> {
         },
         REDRIVE => Entry::Redrive { seq, at: take_number(bytes)? },
         DROP => Entry::Drop { seq },
+        DEFER => Entry::Defer { seq, at: take_number(bytes)? },
         other => return Err(corrupt(&format!("a step of kind {other}"))),
     })
 }
@@ -290,6 +296,7 @@ mod tests {
             }),
             (seq(), seq()).prop_map(|(seq, at)| Entry::Redrive { seq, at }),
             seq().prop_map(|seq| Entry::Drop { seq }),
+            (seq(), seq()).prop_map(|(seq, at)| Entry::Defer { seq, at }),
         ]
     }
 

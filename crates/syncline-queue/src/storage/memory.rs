@@ -9,7 +9,7 @@ use std::{
 use syncline_core::{
     Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed,
+        Admission, BoxFuture, Claim, Claimed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed,
         QueueOutcome as Outcome, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
@@ -25,13 +25,13 @@ const REAP_MAX: u64 = 64;
 /// # Examples
 ///
 /// ```
-/// use syncline_core::{Instant, WallTime, port::{Moment, QueueStorage as _}};
+/// use syncline_core::{Instant, WallTime, port::{InHand, Moment, QueueStorage as _}};
 /// use syncline_queue::MemoryQueueStorage;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let storage = MemoryQueueStorage::new();
 /// let now = Moment { wall: WallTime::from_millis(1), steady: Instant::default() };
-/// assert_eq!(storage.next_due(now).await.unwrap(), None);
+/// assert_eq!(storage.next_due(InHand::default(), now).await.unwrap(), None);
 /// # });
 /// ```
 #[derive(Default)]
@@ -124,8 +124,11 @@ impl Shared {
         self.state.apply(entry(seq)) != Applied::Moot
     }
 
-    fn next_due(&self, now: Moment, time: Millis) -> Option<Duration> {
-        let by_calendar = self.state.next_due().map(|due| Duration::from_millis(due.saturating_sub(time)));
+    fn next_due(&self, in_hand: InHand, now: Moment, time: Millis) -> Option<Duration> {
+        let by_calendar = self
+            .state
+            .next_due(in_hand.most)
+            .map(|due| Duration::from_millis(due.saturating_sub(time)));
         [by_calendar, self.state.next_lease_end(now.steady)].into_iter().flatten().min()
     }
 }
@@ -205,11 +208,11 @@ impl QueueStorage for MemoryQueueStorage {
         })
     }
 
-    fn next_due(&self, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
+    fn next_due(&self, in_hand: InHand, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
         Box::pin(async move {
             let mut shared = self.shared();
             let time = shared.clock.at(now);
-            Ok(shared.next_due(now, time))
+            Ok(shared.next_due(in_hand, now, time))
         })
     }
 

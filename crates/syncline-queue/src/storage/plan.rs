@@ -130,8 +130,12 @@ pub(crate) fn claim(
 ) -> (Vec<Entry<Body>>, Vec<Claimed>) {
     let aging = claim.aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
     let (mut entries, mut claimed) = (Vec::new(), Vec::new());
+    state.allow_of_lane(claim.in_hand.of_lane);
+    let most = claim
+        .most
+        .min(usize::try_from(state.room_in_hand(claim.in_hand.most)).unwrap_or(usize::MAX));
     // Every step is of one item: what is not claimed was passed.
-    while claimed.len() < claim.most && entries.len() - claimed.len() < PASSED_MAX {
+    while claimed.len() < most && entries.len() - claimed.len() < PASSED_MAX {
         let Some(slot) = state.next(time, aging) else { break };
         let (seq, expires_at) = (slot.seq, slot.expires_at());
         if expires_at.is_some_and(|at| at <= time) {
@@ -185,6 +189,7 @@ pub(crate) fn settle(
             Some(Entry::Bury { seq, at: time, reason: DeadReason::Rejected, error: short(error) }),
         ),
         Outcome::Release => (Settled::Released, Some(Entry::Return { seq, counts: false })),
+        Outcome::Defer { at } => (Settled::Released, Some(Entry::Defer { seq, at: at.as_millis() })),
     }
 }
 

@@ -11,8 +11,8 @@ use std::{
 use syncline_core::{
     Error, ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed, QueueStats,
-        QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed,
+        QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
 use syncline_queue::MemoryQueueStorage;
@@ -94,8 +94,8 @@ impl QueueStorage for Faulty {
         self.inner.reap(now)
     }
 
-    fn next_due(&self, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
-        self.inner.next_due(now)
+    fn next_due(&self, in_hand: InHand, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
+        self.inner.next_due(in_hand, now)
     }
 
     fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>> {

@@ -5,6 +5,7 @@ mod events;
 mod exported;
 mod faulty;
 mod health;
+mod limits;
 mod list;
 mod order;
 mod outcomes;

@@ -1,7 +1,7 @@
 //! Handing out: who is next, and the lease that goes with it.
 
 use syncline_core::{
-    Priority, Result, limits,
+    Error, ErrorKind, Priority, Result, limits,
     port::{Claim, Claimed, DeadReason},
 };
 
@@ -30,12 +30,17 @@ type First = (i64, i64);
 
 /// Hands out what is next.
 pub(super) fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Vec<Claimed>> {
+    if claim.in_hand.of_lane > 1 {
+        return Err(Error::new(ErrorKind::Invalid, "of a lane one item at a time is in hand here"));
+    }
     // First, so that who stands behind one that expired has its turn.
     upkeep::bury_expired(step, upkeep::MOST)?;
     let until = step.now.saturating_add(i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX));
     let aging = claim.aging.map(|aging| i64::try_from(aging.as_millis()).unwrap_or(i64::MAX).max(1));
+    let room = usize::try_from(step.room_in_hand(claim.in_hand)?).unwrap_or(usize::MAX);
+    let most = claim.most.min(ITEMS_MAX).min(room);
     let (mut firsts, mut claimed, mut bytes, mut passed) = (all_firsts(step)?, Vec::new(), 0, 0);
-    while claimed.len() < claim.most.min(ITEMS_MAX) && bytes < BYTES_MAX && passed < PASSED_MAX {
+    while claimed.len() < most && bytes < BYTES_MAX && passed < PASSED_MAX {
         let Some((level, seq)) = next(&firsts, step.now, aging) else { break };
         let Some(item) = hand_out(step, seq, until)? else {
             passed += 1;

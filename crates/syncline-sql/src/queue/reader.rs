@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use syncline_core::{
     Priority, Result,
-    port::{List, ListCursor, ListPage, Moment, QueueStats, Stored},
+    port::{InHand, List, ListCursor, ListPage, Moment, QueueStats, Stored},
 };
 
 use super::{
@@ -97,10 +97,11 @@ impl Reader {
         })
     }
 
-    pub(super) fn next_due(&mut self, now: Moment) -> Result<Option<Duration>> {
+    pub(super) fn next_due(&mut self, in_hand: InHand, now: Moment) -> Result<Option<Duration>> {
         self.look(now, |step| {
             let mut times = Vec::new();
-            for level in Priority::ALL {
+            let levels = if step.room_in_hand(in_hand)? > 0 { &Priority::ALL[..] } else { &[] };
+            for level in levels {
                 times.extend(step.first(NEXT, (step.queue, level.number()), |row| row.get::<_, i64>(0))?);
             }
             for sql in ENDS {

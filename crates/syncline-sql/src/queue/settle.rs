@@ -60,6 +60,10 @@ fn one(step: &mut Step<'_>, settlement: &Settlement) -> Result<Settled> {
             step.put_back(&item, ", attempts = max(attempts - 1, 0)", &[])?;
             Ok(Settled::Released)
         }
+        Outcome::Defer { at } => {
+            step.put_back(&item, ", attempts = max(attempts - 1, 0), eligible_at = ?", &[&millis(*at)])?;
+            Ok(Settled::Released)
+        }
     }
 }
 

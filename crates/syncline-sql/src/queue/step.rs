@@ -3,9 +3,16 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
-use syncline_core::{Error, ErrorKind, Priority, Result, port::DeadReason, port::Moment};
+use syncline_core::{
+    Error, ErrorKind, Priority, Result,
+    port::{DeadReason, InHand, Moment},
+};
 
 use super::{clock::QueueClock, error::failed, view};
+
+/// Lines of the tally.
+const WAITING: i64 = 0;
+const IN_HAND: i64 = 1;
 
 /// Where an item stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +41,8 @@ impl Phase {
     /// The line of the tally that it is counted in.
     fn standing(self) -> i64 {
         match self {
-            Self::Waiting | Self::Behind => 0,
-            Self::Leased => 1,
+            Self::Waiting | Self::Behind => WAITING,
+            Self::Leased => IN_HAND,
             Self::Dead => 2,
         }
     }
@@ -194,11 +201,21 @@ impl<'a> Step<'a> {
 
     /// How many items are neither dead nor done.
     pub(super) fn live(&self) -> Result<u64> {
-        let sql = "SELECT coalesce(sum(items), 0) FROM tally WHERE queue = ? AND standing < 2";
-        let stored: i64 = self.first(sql, [self.queue], |row| row.get(0))?.unwrap_or(0);
-        let moved = self.moved.iter().filter(|((standing, _), _)| *standing < 2);
-        let live = moved.fold(stored, |sum, (_, by)| sum.saturating_add(*by));
-        Ok(u64::try_from(live).unwrap_or(0))
+        Ok(self.standing(WAITING)?.saturating_add(self.standing(IN_HAND)?))
+    }
+
+    /// How many more may be in hands.
+    pub(super) fn room_in_hand(&self, in_hand: InHand) -> Result<u64> {
+        let Some(most) = in_hand.most else { return Ok(u64::MAX) };
+        Ok(most.saturating_sub(self.standing(IN_HAND)?))
+    }
+
+    fn standing(&self, standing: i64) -> Result<u64> {
+        let sql = "SELECT coalesce(sum(items), 0) FROM tally WHERE queue = ? AND standing = ?";
+        let stored: i64 = self.first(sql, (self.queue, standing), |row| row.get(0))?.unwrap_or(0);
+        let moved = self.moved.iter().filter(|((of, _), _)| *of == standing);
+        let items = moved.fold(stored, |sum, (_, by)| sum.saturating_add(*by));
+        Ok(u64::try_from(items).unwrap_or(0))
     }
 
     /// Counts an item that is new.

@@ -5,8 +5,8 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use syncline_core::{
     ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Clock, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed,
-        QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, Clock, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
+        Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
     rt::SystemClock,
 };
@@ -50,7 +50,7 @@ const CALLS_WAITING_MAX: usize = 64;
 ///
 /// use syncline_core::{
 ///     Instant, Priority, WallTime,
-///     port::{Admission, Claim, Moment, NewItem, QueueStorage as _},
+///     port::{Admission, Claim, InHand, Moment, NewItem, QueueStorage as _},
 /// };
 /// use syncline_sql::queue::{SqliteQueueConfig, SqliteQueueStorage};
 ///
@@ -71,7 +71,7 @@ const CALLS_WAITING_MAX: usize = 64;
 ///     body: "to Ada".into(),
 /// };
 /// storage.push(&[item], Admission { capacity: 100, unique_ids: true }, now).await?;
-/// let claim = Claim { most: 1, lease: Duration::from_secs(60), aging: None };
+/// let claim = Claim { most: 1, lease: Duration::from_secs(60), aging: None, in_hand: InHand::default() };
 /// assert_eq!(storage.claim(claim, now).await?[0].body, "to Ada");
 /// # Ok::<_, syncline_core::Error>(())
 /// # })?;
@@ -236,8 +236,8 @@ impl QueueStorage for SqliteQueueStorage {
         Box::pin(self.write(now, upkeep::reap))
     }
 
-    fn next_due(&self, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
-        Box::pin(self.read(move |reader| reader.next_due(now)))
+    fn next_due(&self, in_hand: InHand, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
+        Box::pin(self.read(move |reader| reader.next_due(in_hand, now)))
     }
 
     fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use syncline_core::{
     ErrorKind, Instant, Priority, WallTime,
     port::{
-        Admission, Claim, DeadReason, DedupKey, Moment, NewItem, Pushed, QueueOutcome, QueueStorage, Settled, Standing,
+        Admission, Claim, DeadReason, DedupKey, InHand, Moment, NewItem, Pushed, QueueOutcome, QueueStorage, Settled,
+        Standing,
     },
 };
 
@@ -30,7 +31,7 @@ async fn a_retry_that_is_not_due_keeps_no_less_urgent_item_waiting() {
     let urgent = claim(&storage, 1, at(0)).await.remove(0);
     assert_eq!(settle(&storage, &urgent, retry(1_000, "x"), at(0)).await, Settled::Retried);
     assert_eq!(claimed_ids(&storage, 9, at(0)).await, ["low"]);
-    assert_eq!(storage.next_due(at(0)).await.unwrap(), Some(Duration::from_secs(1)));
+    assert_eq!(storage.next_due(InHand::default(), at(0)).await.unwrap(), Some(Duration::from_secs(1)));
 }
 
 /// A rescuer overwrote a job that had been completed between its look and its write.
@@ -79,7 +80,7 @@ async fn a_key_goes_with_its_item_and_is_not_taken_by_a_push_that_failed() {
     storage.cancel(&["d".to_owned()], at(0)).await.unwrap();
     push(&storage, &[keyed("e", "k", 500)], at(0)).await;
     storage.cancel(&["e".to_owned()], at(0)).await.unwrap();
-    assert_eq!(storage.next_due(at(100)).await.unwrap(), Some(Duration::from_millis(400)));
+    assert_eq!(storage.next_due(InHand::default(), at(100)).await.unwrap(), Some(Duration::from_millis(400)));
     storage.reap(at(500)).await.unwrap();
     let keys: i64 = place.stranger().query_row("SELECT count(*) FROM dedup", [], |row| row.get(0)).unwrap();
     assert_eq!(keys, 0, "keys whose time is over are forgotten");
@@ -241,7 +242,7 @@ async fn a_lane_is_put_right_when_another_one_comes_to_stand_before_its_head() {
     push(&storage, &[NewItem { priority: Priority::High, ..in_lane("after", "x") }], at(10)).await;
     assert_eq!(claimed_ids(&storage, 9, at(9_000)).await, [""; 0], "one of the lane is in hand");
     settle(&storage, &now[0], QueueOutcome::Release, at(9_000)).await;
-    let claim_all = Claim { most: 9, lease: LEASE, aging: None };
+    let claim_all = Claim { most: 9, lease: LEASE, aging: None, in_hand: InHand::default() };
     let mut order = Vec::new();
     loop {
         let claimed = storage.claim(claim_all, at(9_000)).await.unwrap();

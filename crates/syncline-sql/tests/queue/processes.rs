@@ -11,7 +11,7 @@ use std::{
 
 use syncline_core::{
     ErrorKind,
-    port::{Claim, Claimed, QueueOutcome, QueueStorage, Settled},
+    port::{Claim, Claimed, InHand, QueueOutcome, QueueStorage, Settled},
     rt,
 };
 use syncline_sql::queue::SqliteQueueStorage;
@@ -98,7 +98,10 @@ async fn work(n: usize, storage: &dyn QueueStorage, seen: &Seen, random: &Seeded
         let now = seen.ask(n);
         let most = 1 + random.index(20);
         let aging = random.once_in(2).then_some(Duration::from_secs(1));
-        let claimed = storage.claim(Claim { most, lease: LEASE, aging }, at(now)).await.unwrap();
+        let claimed = storage
+            .claim(Claim { most, lease: LEASE, aging, in_hand: InHand::default() }, at(now))
+            .await
+            .unwrap();
         assert!(claimed.len() <= most);
         // Told of the lease with its shortest end: another one may have moved the time meanwhile.
         let until = now + 60_000;
@@ -215,7 +218,9 @@ async fn a_lock_that_is_held_longer_than_the_patience_is_unavailable_and_never_a
     push(&storage, &[item("a")], at(0)).await;
     let other = place.stranger();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let claimed = storage.claim(Claim { most: 1, lease: LEASE, aging: None }, at(0)).await;
+    let claimed = storage
+        .claim(Claim { most: 1, lease: LEASE, aging: None, in_hand: InHand::default() }, at(0))
+        .await;
     let pushed = storage.push(&[item("b")], ROOM, at(0)).await;
     let errors = [claimed.unwrap_err(), pushed.unwrap_err(), storage.reap(at(0)).await.unwrap_err()];
     assert!(errors.iter().all(|error| error.kind() == ErrorKind::Unavailable), "{errors:?}");
@@ -237,7 +242,7 @@ async fn what_a_dead_process_had_in_hand_is_taken_back_by_another_one() {
     let before = claim(&died, 1, at(0)).await.remove(0);
     drop(died);
     assert_eq!(lives.reap(at(59_999)).await.unwrap().leases, 0);
-    assert_eq!(lives.next_due(at(59_999)).await.unwrap(), Some(Duration::from_millis(1)));
+    assert_eq!(lives.next_due(InHand::default(), at(59_999)).await.unwrap(), Some(Duration::from_millis(1)));
     assert_eq!(lives.reap(at(60_000)).await.unwrap().leases, 1);
     let again = claim(&lives, 1, at(60_000)).await.remove(0);
     assert_eq!((again.attempt, again.token > before.token), (2, true));

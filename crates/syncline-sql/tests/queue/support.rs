@@ -8,7 +8,8 @@ use std::{
 use syncline_core::{
     Instant, Priority, WallTime,
     port::{
-        Admission, Claim, Claimed, Lease, Moment, NewItem, Pushed, QueueOutcome, QueueStorage, Settled, Settlement,
+        Admission, Claim, Claimed, InHand, Lease, Moment, NewItem, Pushed, QueueOutcome, QueueStorage, Settled,
+        Settlement,
     },
 };
 use syncline_sql::queue::{SqliteQueueConfig, SqliteQueueStorage};
@@ -48,7 +49,10 @@ pub(crate) async fn push(storage: &dyn QueueStorage, items: &[NewItem], now: Mom
 }
 
 pub(crate) async fn claim(storage: &dyn QueueStorage, most: usize, now: Moment) -> Vec<Claimed> {
-    storage.claim(Claim { most, lease: LEASE, aging: None }, now).await.unwrap()
+    storage
+        .claim(Claim { most, lease: LEASE, aging: None, in_hand: InHand::default() }, now)
+        .await
+        .unwrap()
 }
 
 pub(crate) async fn claimed_ids(storage: &dyn QueueStorage, most: usize, now: Moment) -> Vec<String> {

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use syncline_core::{
     ErrorKind, Instant, Priority, WallTime,
     port::{
-        Admission, BoxFuture, Claim, Claimed, DeadReason, DedupKey, Lease, Moment, NewItem, Pushed, QueueOutcome,
-        QueueStorage, Settled, Settlement, Standing,
+        Admission, BoxFuture, Claim, Claimed, DeadReason, DedupKey, InHand, Lease, Moment, NewItem, Pushed,
+        QueueOutcome, QueueStorage, Settled, Settlement, Standing,
     },
 };
 
@@ -54,6 +54,7 @@ macro_rules! queue_contract {
             clause_3_aging_lifts_the_first_of_a_level,
             clause_4_attempts_are_counted_before_they_are_handed_out,
             clause_4_a_release_does_not_count,
+            clause_4_what_is_put_off_comes_later_and_does_not_count,
             clause_5_leases_are_numbered,
             clause_6_a_settlement_of_another_lease_changes_nothing,
             clause_6_what_follows_is_pushed_with_the_completion,
@@ -62,6 +63,8 @@ macro_rules! queue_contract {
             clause_7_after_the_last_attempt_it_is_dead,
             clause_7_an_extended_lease_is_not_over,
             clause_8_a_lane_goes_one_by_one_in_order,
+            clause_8_what_is_put_off_keeps_its_lane_waiting,
+            clause_8_more_of_a_lane_at_a_time_go_out_without_its_order,
             clause_9_what_is_there_is_a_duplicate,
             clause_9_a_key_is_taken_for_its_window,
             clause_10_somebody_is_woken_in_time,
@@ -73,6 +76,7 @@ macro_rules! queue_contract {
             clause_13_a_list_goes_through_everything_that_stands_so,
             clause_13_a_list_tells_what_fits_and_looks_at_few_at_once,
             clause_13_the_first_of_those_that_wait_are_told_with_the_numbers,
+            clause_14_no_more_are_in_hand_than_may_be,
         }
     };
     ($make:expr => $($clause:ident),+ $(,)?) => {
@@ -127,7 +131,10 @@ pub(super) async fn push(storage: &dyn QueueStorage, items: &[NewItem], now: Mom
 }
 
 pub(super) async fn claim(storage: &dyn QueueStorage, most: usize, now: Moment) -> Vec<Claimed> {
-    storage.claim(Claim { most, lease: LEASE, aging: None }, now).await.unwrap()
+    storage
+        .claim(Claim { most, lease: LEASE, aging: None, in_hand: InHand::default() }, now)
+        .await
+        .unwrap()
 }
 
 pub(super) async fn claimed_ids(storage: &dyn QueueStorage, most: usize, now: Moment) -> Vec<String> {
@@ -146,6 +153,10 @@ pub(super) async fn settle(
 
 pub(super) fn done() -> QueueOutcome {
     QueueOutcome::Complete { push: Vec::new() }
+}
+
+fn put_off(ms: u64) -> QueueOutcome {
+    QueueOutcome::Defer { at: at(ms).wall }
 }
 
 pub(super) fn retry(ms: u64, error: &str) -> QueueOutcome {
@@ -230,7 +241,12 @@ pub async fn clause_3_aging_lifts_the_first_of_a_level(subject: &Subject) {
     let storage = &*subject.storage;
     push(storage, &[urgent("low", Priority::Low)], at(0)).await;
     push(storage, &[urgent("high", Priority::High)], at(2_500)).await;
-    let aging = Claim { most: 1, lease: LEASE, aging: Some(Duration::from_secs(1)) };
+    let aging = Claim {
+        most: 1,
+        lease: LEASE,
+        aging: Some(Duration::from_secs(1)),
+        in_hand: InHand::default(),
+    };
     assert_eq!(storage.claim(aging, at(2_500)).await.unwrap()[0].id, "low", "two levels up, and the longer wait");
     assert_eq!(storage.claim(aging, at(2_500)).await.unwrap()[0].id, "high");
 }
@@ -261,6 +277,18 @@ pub async fn clause_4_a_release_does_not_count(subject: &Subject) {
         assert_eq!((a.id.as_str(), a.attempt), ("a", 1));
         assert_eq!(settle(storage, &a, QueueOutcome::Release, at(0)).await, Settled::Released);
     }
+}
+
+/// As a release, and not before its time; for every opener.
+pub async fn clause_4_what_is_put_off_comes_later_and_does_not_count(subject: &Subject) {
+    let storage = &*subject.storage;
+    push(storage, &[item("a"), item("b")], at(0)).await;
+    let a = claim(storage, 1, at(0)).await.remove(0);
+    assert_eq!(settle(storage, &a, put_off(5_000), at(0)).await, Settled::Released);
+    let again = (subject.reopen)().await;
+    assert_eq!(claimed_ids(&*again, 9, at(4_999)).await, ["b"]);
+    let a = claim(&*again, 9, at(5_000)).await.remove(0);
+    assert_eq!((a.id.as_str(), a.attempt, a.errors.len()), ("a", 1, 0));
 }
 
 /// Tokens grow, so that an older one can be told from the one that is live.
@@ -382,6 +410,46 @@ pub async fn clause_8_a_lane_goes_one_by_one_in_order(subject: &Subject) {
     assert_eq!(claimed_ids(storage, 9, at(1_000)).await, ["x3"]);
 }
 
+/// It is still the first of its lane.
+pub async fn clause_8_what_is_put_off_keeps_its_lane_waiting(subject: &Subject) {
+    let storage = &*subject.storage;
+    push(storage, &[in_lane("x1", "x"), in_lane("x2", "x")], at(0)).await;
+    let x1 = claim(storage, 9, at(0)).await.remove(0);
+    settle(storage, &x1, put_off(1_000), at(0)).await;
+    assert_eq!(claimed_ids(storage, 9, at(999)).await, [""; 0]);
+    assert_eq!(claimed_ids(storage, 9, at(1_000)).await, ["x1"]);
+}
+
+/// By level and time, past one that waits for its retry, and never more than were asked for; whoever asks for one at a time
+/// has the order again.
+pub async fn clause_8_more_of_a_lane_at_a_time_go_out_without_its_order(subject: &Subject) {
+    let storage = &*subject.storage;
+    let urgent = NewItem { priority: Priority::High, ..in_lane("x3", "x") };
+    let items = [in_lane("x1", "x"), in_lane("x2", "x"), urgent, in_lane("y1", "y"), in_lane("x4", "x")];
+    push(storage, &items, at(0)).await;
+    let two = Claim { most: 9, lease: LEASE, aging: None, in_hand: InHand { most: None, of_lane: 2 } };
+    let first = match storage.claim(two, at(0)).await {
+        Err(error) if error.kind() == ErrorKind::Invalid => return,
+        answer => answer.unwrap(),
+    };
+    let ids = |claimed: &[Claimed]| claimed.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&first), ["x3", "x1", "y1"]);
+    assert_eq!(
+        storage.next_due(two.in_hand, at(0)).await.unwrap(),
+        Some(LEASE),
+        "nothing is due before somebody settles"
+    );
+    settle(storage, &first[1], retry(1_000, "x"), at(0)).await;
+    let second = storage.claim(two, at(0)).await.unwrap();
+    assert_eq!(ids(&second), ["x2"]);
+    settle(storage, &first[0], done(), at(0)).await;
+    assert_eq!(claimed_ids(storage, 9, at(0)).await, [""; 0], "asked for one at a time, one is in hand");
+    settle(storage, &second[0], done(), at(0)).await;
+    assert_eq!(claimed_ids(storage, 9, at(0)).await, [""; 0], "x1 is the first of its lane, and not due");
+    assert_eq!(claimed_ids(storage, 9, at(1_000)).await, ["x1"]);
+    assert_eq!(ids(&storage.claim(two, at(1_000)).await.unwrap()), ["x4"]);
+}
+
 /// An id lives from its push to its end; in one call the first one wins.
 pub async fn clause_9_what_is_there_is_a_duplicate(subject: &Subject) {
     let storage = &*subject.storage;
@@ -422,7 +490,7 @@ pub async fn clause_9_a_key_is_taken_for_its_window(subject: &Subject) {
 /// Never later than what is due, a lease that is over, or what expires; and at once when something is ready.
 pub async fn clause_10_somebody_is_woken_in_time(subject: &Subject) {
     let storage = &*subject.storage;
-    let due_in = async |now: u64| storage.next_due(at(now)).await.unwrap();
+    let due_in = async |now: u64| storage.next_due(InHand::default(), at(now)).await.unwrap();
     assert_eq!(due_in(0).await, None);
     push(storage, &[due("later", 5_000), due("soon", 2_000)], at(0)).await;
     assert!(due_in(500).await.is_some_and(|left| left <= Duration::from_millis(1_500)));
@@ -496,7 +564,7 @@ pub async fn clause_11_a_claim_passes_a_few_that_expired_and_says_that_there_is_
             assert_eq!((ids.as_slice(), claims > 2), (&["young".to_owned()][..], true));
             break;
         }
-        assert_eq!(storage.next_due(at(1_000)).await.unwrap(), Some(Duration::ZERO));
+        assert_eq!(storage.next_due(InHand::default(), at(1_000)).await.unwrap(), Some(Duration::ZERO));
     }
 }
 
@@ -526,4 +594,24 @@ pub async fn clause_12_content_comes_back_byte_for_byte(subject: &Subject) {
         items.iter().map(|item| &item.id).collect::<Vec<_>>()
     );
     assert!(claimed.iter().zip(&bodies).all(|(claimed, body)| claimed.body == *body));
+}
+
+/// Whoever has them; and nobody is woken for what waits until somebody settles.
+pub async fn clause_14_no_more_are_in_hand_than_may_be(subject: &Subject) {
+    let storage = &*subject.storage;
+    push(storage, &[item("a"), item("b"), item("c"), item("d")], at(0)).await;
+    let in_hand = InHand { most: Some(2), of_lane: 1 };
+    let bounded = Claim { most: 9, lease: LEASE, aging: None, in_hand };
+    assert_eq!(claimed_ids(storage, 1, at(0)).await, ["a"]);
+    let b = storage.claim(bounded, at(0)).await.unwrap();
+    assert_eq!(b.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["b"], "one of the two was in hand");
+    assert_eq!(storage.claim(bounded, at(0)).await.unwrap(), []);
+    assert_eq!(storage.next_due(in_hand, at(0)).await.unwrap(), Some(LEASE));
+    assert_eq!(storage.next_due(InHand::default(), at(0)).await.unwrap(), Some(Duration::ZERO));
+    settle(storage, &b[0], done(), at(0)).await;
+    assert_eq!(storage.next_due(in_hand, at(0)).await.unwrap(), Some(Duration::ZERO));
+    assert_eq!(storage.claim(bounded, at(0)).await.unwrap()[0].id, "c");
+    // A lease that ended makes room as well.
+    assert_eq!(reap_all(storage, at(60_000)).await, (2, 0));
+    assert_eq!(storage.claim(bounded, at(60_000)).await.unwrap().len(), 2);
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use syncline_core::{
     Instant, Priority, Result, WallTime,
     memory::MemoryDisk,
-    port::{Admission, Claim, Lease, Moment, NewItem, QueueOutcome, QueueStorage as _, Settlement},
+    port::{Admission, Claim, InHand, Lease, Moment, NewItem, QueueOutcome, QueueStorage as _, Settlement},
     rt,
 };
 use syncline_journal::{Config, Entry as Told, Journal, Owner};
@@ -51,7 +51,12 @@ async fn work(queue: &JournalQueueStorage, clock: &AtomicU64, thread: usize) -> 
             body: Bytes::from_static(b"x"),
         };
         queue.push(&[item], Admission { capacity: 1_000_000, unique_ids: true }, now()).await?;
-        let claim = Claim { most: 2, lease: std::time::Duration::from_secs(3_600), aging: None };
+        let claim = Claim {
+            most: 2,
+            lease: std::time::Duration::from_secs(3_600),
+            aging: None,
+            in_hand: InHand::default(),
+        };
         for claimed in queue.claim(claim, now()).await? {
             let lease = Lease { id: claimed.id, token: Some(claimed.token) };
             let outcome = if round % 3 == 0 {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use syncline_core::{
     Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed, QueueStats,
-        QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed,
+        QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
 
@@ -54,11 +54,11 @@ impl QueueStorage for JournalQueueStorage {
         Box::pin(self.reap_some(now))
     }
 
-    fn next_due(&self, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
+    fn next_due(&self, in_hand: InHand, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
         Box::pin(async move {
             let mut inner = self.inner();
             let time = inner.clock.at(now);
-            Ok(inner.next_due(now, time))
+            Ok(inner.next_due(in_hand, now, time))
         })
     }
 

@@ -17,6 +17,7 @@ pub(super) fn seq_of(entry: &Entry<Body>) -> Option<u64> {
         | Entry::Complete { seq }
         | Entry::Retry { seq, .. }
         | Entry::Return { seq, .. }
+        | Entry::Defer { seq, .. }
         | Entry::Bury { seq, .. }
         | Entry::Redrive { seq, .. }
         | Entry::Drop { seq } => Some(*seq),
