@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// What was asked for is not there.
     NotFound = 3,
+    /// The lease had ended: nothing was done, and somebody else may have the item.
+    LeaseLost = 4,
     /// The user stopped it; what it reported as done is done.
     Interrupted = 130,
 }
@@ -54,6 +56,11 @@ impl Failure {
         Self { exit: Exit::NotFound, kind: "not found".to_owned(), message: message.into() }
     }
 
+    /// A lease that has ended.
+    pub(crate) fn lease_lost(message: impl Into<String>) -> Self {
+        Self { exit: Exit::LeaseLost, kind: "lease lost".to_owned(), message: message.into() }
+    }
+
     /// A file that the user named and that cannot be used.
     pub(crate) fn file(what: &str, path: &Path, error: &io::Error) -> Self {
         let message = format!("{what} {}: {error}", path.display());
@@ -70,6 +77,11 @@ impl Failure {
             kind: "closed".to_owned(),
             message: "nobody reads standard output".to_owned(),
         }
+    }
+
+    /// The same failure, with what came of it said first.
+    pub(crate) fn after(self, what: &str) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
     }
 
     /// The status to exit with.

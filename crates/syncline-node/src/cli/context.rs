@@ -46,13 +46,23 @@ impl Context {
             exclusive: globals.exclusive,
             patience: globals.timeout.unwrap_or_else(|| config.timeout()),
             access: Access::Existing,
+            is_keeper: false,
         };
         Ok(Self { output, dir: globals.dir.clone(), config, settings })
     }
 
     /// A way to the directory.
     pub(crate) async fn open(&self, access: Access) -> Result<Session> {
-        let settings = Settings { access, ..self.settings.clone() };
+        self.open_as(access, false).await
+    }
+
+    /// A way to the directory for a command that lasts until its user wants it to end: leases that it gives to others last.
+    pub(crate) async fn keep(&self, access: Access) -> Result<Session> {
+        self.open_as(access, true).await
+    }
+
+    async fn open_as(&self, access: Access, is_keeper: bool) -> Result<Session> {
+        let settings = Settings { access, is_keeper, ..self.settings.clone() };
         if access == Access::Existing && !self.dir.is_dir() {
             return Err(self.no_directory());
         }

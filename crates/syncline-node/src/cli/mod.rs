@@ -55,7 +55,7 @@ Examples:
 One process holds a directory at a time. While it runs, every other command works through it: start an import in one
 terminal and 'syncline get' in another.
 
-Exit status: 0 done, 1 failed, 2 asked in the wrong way, 3 not found, 130 stopped by Ctrl-C.";
+Exit status: 0 done, 1 failed, 2 asked in the wrong way, 3 not found, 4 the lease had ended, 130 stopped by Ctrl-C.";
 
 /// Options of every command.
 #[derive(Debug, Args)]

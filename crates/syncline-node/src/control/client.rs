@@ -3,7 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -13,7 +13,9 @@ use tokio::net::UnixStream;
 
 use super::{
     message::{PROTOCOL, Reply, Request},
-    socket, wire,
+    socket,
+    watch::Watch,
+    wire,
 };
 
 /// Most connections kept for later requests.
@@ -78,6 +80,23 @@ impl Client {
         }
     }
 
+    /// Watches the queue called `name`, through a connection of its own.
+    pub(crate) async fn watch(self: &Arc<Self>, name: &str) -> Result<Watch> {
+        let mut stream = self.take().await?;
+        let request = Request::Watch { name: name.to_owned() };
+        match within(self.patience, wire::write(&mut stream, &request, &[])).await {
+            Ok(()) | Err(Trouble::Lost(_)) => {}
+            Err(trouble) => return Err(self.explain(trouble, &request)),
+        }
+        let mut watched = Watched { client: Arc::clone(self), stream, request };
+        match watched.next().await? {
+            Reply::Failed(fault) => Err(fault.into()),
+            Reply::Closing => Err(Error::new(ErrorKind::Closed, format!("process {} is about to end", self.pid))),
+            // From now on nothing is missed.
+            _ => Ok(Watch::new(watched)),
+        }
+    }
+
     async fn answer(&self, stream: &mut UnixStream, request: &Request) -> Result<(Reply, Bytes)> {
         loop {
             match within(self.patience, wire::read(stream)).await {
@@ -128,6 +147,21 @@ impl Client {
         if idle.len() < IDLE_MAX {
             idle.push(stream);
         }
+    }
+}
+
+/// A connection that replies come through without end.
+#[derive(Debug)]
+pub(super) struct Watched {
+    client: Arc<Client>,
+    stream: UnixStream,
+    request: Request,
+}
+
+impl Watched {
+    /// The next reply.
+    pub(super) async fn next(&mut self) -> Result<Reply> {
+        self.client.answer(&mut self.stream, &self.request).await.map(|(reply, _)| reply)
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use syncline::{Error, ErrorKind, Inspection, Stats, Verified};
 
-use crate::store::{About, Ask, Kind, Put, Scan, Told};
+use crate::store::{About, Ask, Happened, Kind, Put, Scan, Told};
 
 /// Number of this protocol. Both sides must speak the same: they are one program.
-pub(crate) const PROTOCOL: u32 = 2;
+pub(crate) const PROTOCOL: u32 = 3;
 
 /// What a client asks.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,6 +55,11 @@ pub(crate) enum Request {
         /// What is asked.
         ask: Ask,
     },
+    /// What happens on a queue from now on: [`Reply::Events`] without end. Nothing else is asked on this connection.
+    Watch {
+        /// Its name.
+        name: String,
+    },
 }
 
 impl Request {
@@ -71,7 +76,8 @@ impl Request {
             | Self::Flush
             | Self::Stats
             | Self::Verify
-            | Self::Inspect => true,
+            | Self::Inspect
+            | Self::Watch { .. } => true,
         }
     }
 }
@@ -127,6 +133,8 @@ pub(crate) enum Reply {
     Inspection(Inspection),
     /// To [`Request::Queue`].
     Queue(Told),
+    /// To [`Request::Watch`]; the first one is empty.
+    Events(Vec<Happened>),
     /// The request was not done.
     Failed(Fault),
     /// The owner is about to end: what was asked after its last reply was not begun.

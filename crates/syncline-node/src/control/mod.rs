@@ -4,8 +4,10 @@ mod client;
 mod message;
 mod server;
 mod socket;
+mod watch;
 mod wire;
 
 pub(crate) use client::{Client, Refusal};
 pub(crate) use message::{PutHeader, Reply, Request};
 pub(crate) use server::Server;
+pub(crate) use watch::Watch;

@@ -5,7 +5,7 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     pin::pin,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -19,14 +19,14 @@ use syncline::{
 };
 use tokio::{
     net::{UnixListener, UnixStream},
-    sync::watch,
+    sync::{Semaphore, watch as signal},
 };
 
 use super::{
     message::{Fault, PROTOCOL, PutHeader, Reply, Request},
-    socket, wire,
+    socket, watch, wire,
 };
-use crate::store::{Local, NewItem};
+use crate::store::{Ask, Job, Local, NewItem, Told};
 
 /// Most processes served at once; others wait to be taken.
 const CONNECTIONS_MAX: usize = 32;
@@ -37,11 +37,14 @@ const LAST_REQUESTS: Duration = Duration::from_secs(30);
 /// Pause after the system refused a connection: it is short of something that others must give back.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
+/// Whether the owner wants to end.
+pub(super) type Closing = signal::Receiver<bool>;
+
 /// Answers other processes until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Server {
     dir: PathBuf,
-    closing: watch::Sender<bool>,
+    closing: signal::Sender<bool>,
     task: Mutex<Option<Task<()>>>,
 }
 
@@ -49,7 +52,7 @@ impl Server {
     /// Listens in `dir` for requests to `local`, which holds its lock.
     pub(crate) fn start(dir: &Path, local: Local) -> io::Result<Self> {
         let listener = socket::bind(dir)?;
-        let (closing, closed) = watch::channel(false);
+        let (closing, closed) = signal::channel(false);
         let task = rt::spawn("control socket", listen(listener, local, closed));
         Ok(Self { dir: dir.to_owned(), closing, task: Mutex::new(Some(task)) })
     }
@@ -67,15 +70,16 @@ impl Server {
     }
 }
 
-async fn listen(listener: UnixListener, local: Local, mut closing: watch::Receiver<bool>) {
+async fn listen(listener: UnixListener, local: Local, mut closing: Closing) {
     let mut connections = FuturesUnordered::new();
+    let seats = Arc::new(Semaphore::new(watch::WATCHERS_MAX));
     loop {
         let has_room = connections.len() < CONNECTIONS_MAX;
         tokio::select! {
             () = told_to_close(&mut closing) => break,
             Some(_ended) = connections.next() => {}
             Ok(stream) = accept(&listener), if has_room => {
-                connections.push(rt::spawn("control connection", serve(stream, local.clone(), closing.clone())));
+                connections.push(rt::spawn("control connection", serve(stream, local.clone(), Arc::clone(&seats), closing.clone())));
             }
         }
     }
@@ -103,18 +107,18 @@ async fn accept(listener: &UnixListener) -> Result<UnixStream, RetryError<io::Er
 }
 
 /// Resolves once the owner wants to end; a server that is gone wants to as well.
-async fn told_to_close(closing: &mut watch::Receiver<bool>) {
+pub(super) async fn told_to_close(closing: &mut Closing) {
     let _told = closing.wait_for(|closing| *closing).await.is_ok();
 }
 
 /// Serves one connection. What goes wrong on it concerns only the client, who sees it too.
-async fn serve(mut stream: UnixStream, local: Local, closing: watch::Receiver<bool>) {
-    if let Err(error) = converse(&mut stream, &local, closing).await {
+async fn serve(mut stream: UnixStream, local: Local, seats: Arc<Semaphore>, closing: Closing) {
+    if let Err(error) = converse(&mut stream, &local, &seats, closing).await {
         tracing::debug!(%error, "a connection to the control socket ended early");
     }
 }
 
-async fn converse(stream: &mut UnixStream, local: &Local, mut closing: watch::Receiver<bool>) -> io::Result<()> {
+async fn converse(stream: &mut UnixStream, local: &Local, seats: &Semaphore, mut closing: Closing) -> io::Result<()> {
     loop {
         // A request that has not come whole when the owner ends was not begun, and its sender is told so.
         let next = tokio::select! {
@@ -123,11 +127,18 @@ async fn converse(stream: &mut UnixStream, local: &Local, mut closing: watch::Re
             next = wire::read(stream) => next?,
         };
         let Some((request, body)) = next else { return Ok(()) };
+        if let Request::Watch { name } = request {
+            return watch::tell(stream, local, &name, seats, &mut closing).await;
+        }
         answer(stream, local, request, body).await?;
     }
 }
 
 async fn answer(stream: &mut UnixStream, local: &Local, request: Request, body: Bytes) -> io::Result<()> {
+    let queue = match &request {
+        Request::Queue { name, ask: Ask::Pop(_) } => Some(name.clone()),
+        _ => None,
+    };
     let mut work = pin!(perform(local, request, body));
     let (reply, body) = loop {
         tokio::select! {
@@ -137,7 +148,21 @@ async fn answer(stream: &mut UnixStream, local: &Local, request: Request, body: 
             }
         }
     };
-    wire::write(stream, &reply, &body).await
+    let written = wire::write(stream, &reply, &body).await;
+    if let (Err(_), Some(name), Reply::Queue(Told::Popped(jobs))) = (&written, queue, reply) {
+        // Who asked is gone, and nobody else knows of the leases.
+        give_back(local, &name, jobs).await;
+    }
+    written
+}
+
+async fn give_back(local: &Local, name: &str, jobs: Vec<Job>) {
+    for Job { id, lease_token, .. } in jobs {
+        let release = Ask::Release { id, token: lease_token.unwrap_or_default() };
+        if let Err(error) = local.queue(name, release).await {
+            tracing::warn!(%error, "an item that nobody received is back when its lease ends");
+        }
+    }
 }
 
 async fn perform(local: &Local, request: Request, body: Bytes) -> Result<(Reply, Vec<Bytes>)> {
@@ -169,8 +194,11 @@ async fn perform(local: &Local, request: Request, body: Bytes) -> Result<(Reply,
             let dest = Path::new(std::ffi::OsStr::from_bytes(&body));
             Reply::Backup(local.backup(dest).await?)
         }
+        Request::Watch { .. } => {
+            return Err(Error::new(ErrorKind::Invalid, "a queue is watched with a connection of its own"));
+        }
         Request::Inspect => Reply::Inspection(local.inspect().await?),
-        Request::Queue { name, ask } => Reply::Queue(local.queue(&name, ask).await?),
+        Request::Queue { name, ask } => Reply::Queue(local.queue_for_others(&name, ask).await?),
     };
     Ok((reply, Vec::new()))
 }

@@ -9,7 +9,7 @@ use syncline::{
 };
 
 use super::item::{Item, NewItem, Page, Put, PutResult, Scan};
-use super::queue::{self, Ask, Told};
+use super::queue::{self, Ask, Events, Hands, Told};
 
 /// Rough size of a page in bytes: small in memory, large enough that pages are few.
 const PAGE_BYTES: usize = 4 * 1_024 * 1_024;
@@ -28,12 +28,14 @@ const STEP_MAX: usize = 1_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Local {
     syncline: Arc<Syncline>,
+    /// Whether it is held until the user wants it to end.
+    is_keeper: bool,
 }
 
 impl Local {
-    /// The commands of `syncline`.
-    pub(crate) fn new(syncline: Arc<Syncline>) -> Self {
-        Self { syncline }
+    /// The commands of `syncline`; a keeper holds it until its user wants it to end.
+    pub(crate) fn new(syncline: Arc<Syncline>, is_keeper: bool) -> Self {
+        Self { syncline, is_keeper }
     }
 
     /// One item.
@@ -127,7 +129,18 @@ impl Local {
 
     /// Asks the queue called `name`.
     pub(crate) async fn queue(&self, name: &str, ask: Ask) -> Result<Told> {
-        queue::ask(&self.syncline, name, ask).await
+        queue::ask(&self.syncline, name, ask, Hands::Own).await
+    }
+
+    /// What happens on it from now on.
+    pub(crate) async fn events(&self, name: &str) -> Result<Events> {
+        queue::events(&self.syncline, name).await
+    }
+
+    /// Asks it for another process.
+    pub(crate) async fn queue_for_others(&self, name: &str, ask: Ask) -> Result<Told> {
+        let hands = if self.is_keeper { Hands::Kept } else { Hands::Passing };
+        queue::ask(&self.syncline, name, ask, hands).await
     }
 
     /// What a doctor looks at.

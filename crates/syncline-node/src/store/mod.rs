@@ -12,12 +12,31 @@ use std::{path::Path, sync::Arc};
 pub(crate) use item::{About, Item, Kind, NewItem, Page, Put, PutResult, Scan};
 pub(crate) use local::Local;
 pub(crate) use open::{Access, Settings};
-pub(crate) use queue::{Ask, Job, Told};
+pub(crate) use queue::{Ask, Events, Happened, Job, Pop, Told};
 use remote::Remote;
 pub(crate) use session::Session;
 use syncline::{Backup, Error, ErrorKind, Inspection, Result, Stats, Verified};
 
-use crate::control::Server;
+use crate::control::{Server, Watch};
+
+/// What happens on a queue, whoever holds it.
+#[derive(Debug)]
+pub(crate) enum Watching {
+    /// This process.
+    Local(Events),
+    /// Another one.
+    Remote(Box<Watch>),
+}
+
+impl Watching {
+    /// What happened; `None` once nothing more can, for who holds the directory has ended.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Happened>>> {
+        match self {
+            Self::Local(events) => Ok(events.next().await),
+            Self::Remote(watch) => watch.next().await,
+        }
+    }
+}
 
 /// A way to the directory. Clones are the same way.
 #[derive(Debug, Clone)]
@@ -126,6 +145,14 @@ impl Store {
             Self::Local(local, _) => local.queue(name, ask).await,
             Self::Remote(remote) => remote.queue(name, ask).await,
         }
+    }
+
+    /// What happens on the queue called `name` from now on.
+    pub(crate) async fn events(&self, name: &str) -> Result<Watching> {
+        Ok(match self {
+            Self::Local(local, _) => Watching::Local(local.events(name).await?),
+            Self::Remote(remote) => Watching::Remote(Box::new(remote.events(name).await?)),
+        })
     }
 
     /// The process that holds the directory, when it is another one.

@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) patience: Duration,
     /// Whether a missing directory is made.
     pub(crate) access: Access,
+    /// Whether this process holds the directory until its user wants it to end, so that leases that it gives to others last.
+    pub(crate) is_keeper: bool,
 }
 
 /// The way to the directory of `settings`.
@@ -90,7 +92,7 @@ async fn through_owner(settings: &Settings) -> Result<Option<Store>> {
 
 async fn become_owner(settings: &Settings) -> Result<Store> {
     let syncline = Arc::new(settings.builder.clone().open().await?);
-    let local = Local::new(syncline);
+    let local = Local::new(syncline, settings.is_keeper);
     match Server::start(&settings.dir, local.clone()) {
         Ok(server) => Ok(Store::Local(local, Arc::new(server))),
         Err(source) => {

@@ -9,7 +9,7 @@ use super::{
     item::{About, Item, NewItem, Page, PutResult, Scan},
     queue::{Ask, Told},
 };
-use crate::control::{Client, PutHeader, Reply, Request};
+use crate::control::{Client, PutHeader, Reply, Request, Watch};
 
 /// A directory that another process holds.
 #[derive(Debug, Clone)]
@@ -103,6 +103,11 @@ impl Remote {
             (Reply::Queue(told), _) => Ok(told),
             _ => Err(unexpected()),
         }
+    }
+
+    /// As [`Local::events`](super::Local::events), until the other process ends.
+    pub(crate) async fn events(&self, name: &str) -> Result<Watch> {
+        self.client.watch(name).await
     }
 
     /// As [`Local::inspect`](super::Local::inspect).

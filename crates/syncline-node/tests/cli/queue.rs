@@ -4,7 +4,7 @@ use std::process::{Child, Stdio};
 
 use crate::support::{Place, wait_until};
 
-fn worker(place: &Place, command: &str) -> Child {
+pub(crate) fn worker(place: &Place, command: &str) -> Child {
     let mut worker = place.command(["queue", "work", "--exec", command]);
     worker.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
@@ -35,6 +35,9 @@ fn a_command_that_fails_is_tried_again_and_then_dead_until_it_is_redriven() {
     place.run(["queue", "work", "--once", "--exec", "exit 65"]);
     let dead = place.run(["queue", "dead"]);
     assert_eq!(dead.text(), "tried\t1 attempts\tstatus 1: broken\nrejected\t1 attempts\tstatus 65\n");
+    place
+        .run(["queue", "redrive", "nobody"])
+        .check_refused(3, &["1 of the 1 named are no dead items"]);
     assert_eq!(place.json(["queue", "redrive", "tried"])["redriven"], 1);
     assert_eq!(place.run(["queue", "purge", "--all"]).text(), "purged: 1\n");
     assert_eq!(place.run(["queue", "work", "--once", "--exec", "true"]).status, Some(0));
