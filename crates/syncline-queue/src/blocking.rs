@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use syncline_core::{port::Clock, rt};
+use syncline_core::{WallTime, port::Clock, rt};
 
 use crate::{
     DeadLetter, HealthReport, ItemFilter, ItemPage, ItemStatus, ListCursor, PushReceipt, QueueConfig, QueueMetrics,
-    QueueResult, SyncItem, Throughput,
+    QueueResult, Recurring, SyncItem, Throughput,
 };
 
 /// [`SyncQueue`](crate::SyncQueue) for threads: the same calls on the same queue, each of which blocks until it is answered.
@@ -163,6 +163,33 @@ impl SyncQueue {
 
 /// Pushing.
 impl SyncQueue {
+    /// As [`SyncQueue::schedule`](crate::SyncQueue::schedule).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn schedule(&self, recurring: &Recurring) -> QueueResult<WallTime> {
+        rt::block_on(self.queue.schedule(recurring))
+    }
+
+    /// As [`SyncQueue::unschedule`](crate::SyncQueue::unschedule).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn unschedule(&self, name: &str) -> QueueResult<bool> {
+        rt::block_on(self.queue.unschedule(name))
+    }
+
+    /// As [`SyncQueue::next_time`](crate::SyncQueue::next_time).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn next_time(&self, name: &str) -> QueueResult<Option<WallTime>> {
+        rt::block_on(self.queue.next_time(name))
+    }
+
     /// As [`SyncQueue::push`](crate::SyncQueue::push).
     ///
     /// # Errors

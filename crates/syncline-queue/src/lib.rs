@@ -5,6 +5,7 @@
 //! | `queue`, [`blocking`] | [`SyncQueue`]: what users hold, as tasks or as threads |
 //! | `item`, `config`, `metrics`, `health`, [`prelude`] | what is pushed, how it is set up, what it says of itself |
 //! | `metrics_export` (feature `prometheus`) | numbers of queues for a registry |
+//! | `schedule` | what is pushed again and again: [`Schedule`], [`Recurring`] |
 //! | `state` | the scheduler, pure: what stands where, and who is next |
 //! | `original` | taking over the file of the original queue |
 //! | `storage` | the port's implementations of this room: [`JournalQueueStorage`], [`MemoryQueueStorage`] |
@@ -31,6 +32,7 @@ pub mod metrics_export;
 mod original;
 pub mod prelude;
 mod queue;
+mod schedule;
 mod state;
 mod storage;
 
@@ -44,6 +46,7 @@ pub use metrics::{Dead, Distributions, Histogram, QueueMetrics, Ratio, Rejected,
 pub use queue::{
     ItemStream, JobContext, JobError, PushReceipt, QueueEvent, QueueEvents, SyncQueue, Worker, WorkerBuilder,
 };
+pub use schedule::{MissedRuns, Recurring, Schedule};
 pub use storage::{JournalQueueStorage, MemoryQueueStorage};
 pub use syncline_core::{
     Priority, WallTime,

@@ -7,10 +7,11 @@ mod status;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_core::{
-    Priority, WallTime,
+    Priority, Result, WallTime,
     port::{Claimed, Clock as _, DeadReason, DedupKey, NewItem, Stored},
     rt::SystemClock,
 };
@@ -19,7 +20,7 @@ pub use self::{
     listed::{ItemFilter, ItemInfo, ItemPage},
     status::ItemStatus,
 };
-use crate::{QueueError, QueueResult};
+use crate::{QueueError, QueueResult, schedule::Tick};
 
 /// Attempts of an item unless it says otherwise.
 pub const DEFAULT_MAX_RETRIES: u32 = 5;
@@ -236,8 +237,23 @@ impl SyncItem {
         }
     }
 
+    /// Its bytes: what a storage does not know of it.
+    pub(crate) fn to_body(&self) -> QueueResult<Bytes> {
+        codec::encode(self)
+    }
+
+    /// The item of these bytes, without its id and its level.
+    pub(crate) fn of_body(body: &[u8]) -> Result<Self> {
+        codec::decode(body)
+    }
+
     fn read(claimed: &Claimed) -> QueueResult<Self> {
-        let kept = codec::decode(&claimed.body).map_err(|error| {
+        let kept = if Tick::is_one(&claimed.body) {
+            Tick::read(&claimed.body).and_then(|tick| tick.shown())
+        } else {
+            codec::decode(&claimed.body)
+        };
+        let kept = kept.map_err(|error| {
             QueueError::Corrupted(error.context(format!("the content of the item {:?}", claimed.id)))
         })?;
         Ok(Self {

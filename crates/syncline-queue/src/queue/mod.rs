@@ -12,6 +12,7 @@ mod open;
 mod pop;
 mod push;
 mod receipt;
+mod recur;
 #[cfg(feature = "prometheus")]
 mod scrape;
 mod settle;

@@ -10,7 +10,7 @@ use super::{
     gate::Errand,
     telemetry::{About, Op},
 };
-use crate::{QueueError, QueueResult, SyncItem, metrics::Settle};
+use crate::{QueueError, QueueResult, SyncItem, metrics::Settle, schedule::Tick};
 
 impl SyncQueue {
     /// Takes the next item, under a lease; `None` when nothing is ready.
@@ -98,6 +98,18 @@ impl Inner {
             let claimed = claimed?;
             if claimed.is_empty() {
                 return Ok(Vec::new());
+            }
+            let (ticks, claimed): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|one| Tick::is_one(&one.body));
+            if !ticks.is_empty() {
+                match self.fire(&ticks).await {
+                    // What it pushed may be next.
+                    Ok(()) if claimed.is_empty() => continue,
+                    Ok(()) => {}
+                    Err(error) if claimed.is_empty() => return Err(error),
+                    Err(error) => {
+                        tracing::warn!(target: crate::TRACING_TARGET, %error, "schedules come back when their leases end");
+                    }
+                }
             }
             self.bell.due(now.steady + claim.lease);
             self.book().took(&claimed, claim.lease, now);

@@ -128,14 +128,21 @@ impl Inner {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        let permit = self
-            .breaker
-            .try_acquire()
-            .map_err(|rejected| QueueError::CircuitBreakerOpen { retry_after: rejected.retry_after })?;
         let admission = Admission {
             capacity: self.config.max_capacity as u64,
             unique_ids: self.config.enable_deduplication,
         };
+        let told = self.admit(items, admission).await?;
+        self.note_pushed(items, &told);
+        Ok(told)
+    }
+
+    /// Pushes items, as far as the breaker of the storage lets it.
+    pub(super) async fn admit(&self, items: &[NewItem], admission: Admission) -> QueueResult<Vec<Pushed>> {
+        let permit = self
+            .breaker
+            .try_acquire()
+            .map_err(|rejected| QueueError::CircuitBreakerOpen { retry_after: rejected.retry_after })?;
         let under_way = UnderWay::new(&self.bell);
         let answer = self.storage().push(items, admission, self.now()).await;
         under_way.done();
@@ -145,10 +152,7 @@ impl Inner {
             Err(_) => permit.ignore(),
         }
         match answer {
-            Ok(told) => {
-                self.note_pushed(items, &told);
-                Ok(told)
-            }
+            Ok(told) => Ok(told),
             Err(error) => Err(self.refused(error, items.len()).await),
         }
     }

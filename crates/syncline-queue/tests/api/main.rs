@@ -9,6 +9,7 @@ mod limits;
 mod list;
 mod order;
 mod outcomes;
+mod schedules;
 mod settings;
 mod stream;
 mod together;
@@ -82,6 +83,8 @@ fn every_future_can_be_sent() {
     sent(queue.redrive_all());
     sent(queue.purge_all());
     sent(queue.refresh());
+    sent(queue.unschedule("a"));
+    sent(queue.next_time("a"));
     sent(queue.stream());
     sent(queue.shutdown());
     sent(SyncQueue::open(QueueConfig::default()));
