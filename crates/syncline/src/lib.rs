@@ -13,6 +13,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `sqlite` (default) | the archive on SQLite, bundled; [`Syncline`] needs it |
+//! | `postgres` | `queue::PostgresQueueStorage`: queues on a PostgreSQL server, for workers on several machines |
 //! | `tracing` | a span for each retried operation, a child for each attempt |
 //! | `prometheus` | `retry::metrics_export` |
 //! | `tower` | layers for tower services in `resilience::tower` |
@@ -83,14 +84,38 @@ pub mod journal {
 }
 
 /// Adapters to databases.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod sql {
     pub use syncline_sql::*;
 }
 
 /// The durable priority queue: levels, leases, retries and dead letters.
+///
+/// With the feature `postgres` its items can stand on a PostgreSQL server, and be pushed in a transaction of your own:
+///
+#[cfg_attr(feature = "postgres", doc = "```no_run")]
+#[cfg_attr(not(feature = "postgres"), doc = "```text")]
+/// use std::sync::Arc;
+///
+/// use serde_json::json;
+/// use syncline::queue::{
+///     PostgresQueueConfig, PostgresQueueStorage, Priority, QueueConfig, SyncItem, SyncQueue,
+/// };
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "postgres://worker:secret@db.example/jobs".to_owned();
+/// let storage = PostgresQueueStorage::open(PostgresQueueConfig { url, ..Default::default() }).await?;
+/// let queue = SyncQueue::on(Arc::new(storage), QueueConfig::default())?;
+/// queue.push(SyncItem::new(json!({"mail": "to Ada"}), Priority::High)).await?;
+/// let item = queue.pop_wait().await?;
+/// queue.mark_completed(&item.id).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub mod queue {
     pub use syncline_queue::*;
+    #[cfg(feature = "postgres")]
+    pub use syncline_sql::{PostgresQueueConfig, PostgresQueueStorage};
 }
 
 /// Retry, circuit breaker and retry budget, by the path of those who retry.

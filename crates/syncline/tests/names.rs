@@ -79,3 +79,16 @@ fn every_name_is_where_it_is_documented_to_be() {
 fn name<T: ?Sized>() -> &'static str {
     std::any::type_name::<T>()
 }
+
+/// Those that a feature adds.
+#[cfg(feature = "postgres")]
+#[test]
+fn postgres_adds_its_storage_to_the_queue() {
+    use syncline::queue::{PostgresQueueConfig, PostgresQueueStorage, QueueStorage};
+
+    fn is_storage<T: QueueStorage>() -> &'static str {
+        std::any::type_name::<T>()
+    }
+    assert!(is_storage::<PostgresQueueStorage>().ends_with("PostgresQueueStorage"));
+    assert_eq!(PostgresQueueConfig::default().queue, "default");
+}

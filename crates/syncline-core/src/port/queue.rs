@@ -333,4 +333,14 @@ pub trait QueueStorage: Debug + Send + Sync {
 
     /// How many items stand where.
     fn stats(&self, now: Moment) -> BoxFuture<'_, Result<QueueStats>>;
+
+    /// Resolves once somebody else may have changed something after this call: those who wait for items then look again.
+    /// It may come too often, and with no change. A storage that hears of no others never resolves it, which is the default.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it has no effect.
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }

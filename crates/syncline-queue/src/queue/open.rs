@@ -88,8 +88,8 @@ impl SyncQueue {
 
     /// A queue on this storage. Encryption, compression and syncing are the storage's own affair.
     ///
-    /// Where other processes use the same storage, [`pop_wait`](Self::pop_wait) hears of what they push when something is due
-    /// here, and not before. Numbers of [`metrics`](Self::metrics) that are the storage's are those of the last
+    /// Where other processes use the same storage, [`pop_wait`](Self::pop_wait) hears of what they push when the storage
+    /// [tells](QueueStorage::changed) or something is due here, and not before. Numbers of [`metrics`](Self::metrics) that are the storage's are those of the last
     /// [`refresh`](Self::refresh).
     ///
     /// # Errors

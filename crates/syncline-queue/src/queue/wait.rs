@@ -44,6 +44,7 @@ impl SyncQueue {
         loop {
             let mut woken = pin!(inner.bell.listen());
             woken.as_mut().enable();
+            let changed = inner.storage().changed();
             let seen = inner.bell.changes();
             let alarm = match self.pop_batch(most).await {
                 Ok(items) if items.is_empty() => inner.next_look().await?,
@@ -51,7 +52,9 @@ impl SyncQueue {
                 Err(QueueError::Locked) => None,
                 Err(error) => return Err(error),
             };
-            if inner.bell.arm(seen, alarm) && inner.until_woken(woken, alarm, quit.as_mut()).await == Woken::ToQuit {
+            if inner.bell.arm(seen, alarm)
+                && inner.until_woken(woken, changed, alarm, quit.as_mut()).await == Woken::ToQuit
+            {
                 return Ok(Vec::new());
             }
         }
@@ -77,10 +80,11 @@ impl Inner {
         Ok(left.map(|left| now.steady + left.max(SLEEP_MIN)))
     }
 
-    /// Sleeps until it is `woken`, the alarm rings, or it is to `quit`.
+    /// Sleeps until it is `woken` from here or by what others `changed`, the alarm rings, or it is to `quit`.
     async fn until_woken(
         &self,
         woken: impl Future<Output = ()>,
+        changed: impl Future<Output = ()>,
         alarm: Option<Instant>,
         quit: Pin<&mut impl Future<Output = ()>>,
     ) -> Woken {
@@ -88,6 +92,7 @@ impl Inner {
             biased;
             () = quit => Woken::ToQuit,
             () = woken => Woken::ToLook,
+            () = changed => Woken::ToLook,
             () = self.alarm(alarm) => Woken::ToLook,
         }
     }

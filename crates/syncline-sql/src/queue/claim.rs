@@ -10,6 +10,7 @@ use super::{
     upkeep,
     view::{self, View},
 };
+use crate::kept::{DAMAGED, EXPIRED, First, next};
 
 /// Most items of one claim.
 const ITEMS_MAX: usize = 1_024;
@@ -17,16 +18,11 @@ const ITEMS_MAX: usize = 1_024;
 const BYTES_MAX: usize = limits::SUBMISSION_BYTES_MAX;
 /// Most items that are buried on the way; where there are more, something is due at once and the claim is made again.
 const PASSED_MAX: usize = upkeep::MOST;
-/// What an item is said to have failed with when its content is not what was pushed.
-const DAMAGED: &str = "its content is damaged";
 
 /// The first of a level that may be handed out, or is of no use any more. All that it reads stands in the index.
 pub(super) const FIRST: &str = "SELECT eligible_at, seq FROM item INDEXED BY item_next \
                                 WHERE queue = ? AND priority = ? AND phase = 0 AND eligible_at <= ? \
                                 ORDER BY eligible_at, seq LIMIT 1";
-
-/// The first of a level: from when on it may be handed out, and its seq.
-type First = (i64, i64);
 
 /// Hands out what is next.
 pub(super) fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Vec<Claimed>> {
@@ -58,21 +54,6 @@ pub(super) fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Vec<Claimed>> {
     Ok(claimed)
 }
 
-/// Who is next of those that are first. With `aging`, one counts as one level more urgent for each such time that it
-/// waits; at equal urgency the longer wait goes first.
-fn next(firsts: &[Option<First>; 5], now: i64, aging: Option<i64>) -> Option<(Priority, i64)> {
-    let urgency = |level: Priority, eligible_at: i64| {
-        let risen = aging.map_or(0, |step| now.saturating_sub(eligible_at) / step);
-        i64::from(level.number()).saturating_sub(risen).max(0)
-    };
-    Priority::ALL
-        .into_iter()
-        .zip(firsts)
-        .filter_map(|(level, first)| first.map(|first| (level, first)))
-        .min_by_key(|(level, first)| (urgency(*level, first.0), aging.map(|_| *first), *level))
-        .map(|(level, (_, seq))| (level, seq))
-}
-
 fn all_firsts(step: &Step<'_>) -> Result<[Option<First>; 5]> {
     let mut firsts = [None; 5];
     for (first, level) in firsts.iter_mut().zip(Priority::ALL) {
@@ -89,7 +70,7 @@ fn first_of(step: &Step<'_>, level: Priority) -> Result<Option<First>> {
 fn hand_out(step: &mut Step<'_>, seq: i64, until: i64) -> Result<Option<Claimed>> {
     let Some(item) = step.item(seq)? else { return Ok(None) };
     if item.expires_at.is_some_and(|at| at <= step.now) {
-        return step.bury(&item, DeadReason::Expired, upkeep::EXPIRED).map(|()| None);
+        return step.bury(&item, DeadReason::Expired, EXPIRED).map(|()| None);
     }
     let view = step.first(view::BY_SEQ, [seq], View::read)?;
     let Some(view) = view.filter(|view| !view.is_damaged) else {
@@ -102,31 +83,4 @@ fn hand_out(step: &mut Step<'_>, seq: i64, until: i64) -> Result<Option<Claimed>
     step.count_moved(&item, Phase::Leased);
     let attempt = view.item.attempt.saturating_add(1);
     Ok(Some(Claimed { token: token.cast_unsigned(), attempt, ..view.item }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn firsts(of: &[(usize, First)]) -> [Option<First>; 5] {
-        let mut firsts = [None; 5];
-        for (level, first) in of {
-            firsts[*level] = Some(*first);
-        }
-        firsts
-    }
-
-    #[test]
-    fn without_aging_the_more_urgent_level_goes_first_however_long_the_other_waits() {
-        let firsts = firsts(&[(1, (900, 8)), (4, (0, 1))]);
-        assert_eq!(next(&firsts, 1_000, None), Some((Priority::High, 8)));
-    }
-
-    #[test]
-    fn each_wait_lifts_by_a_level_and_at_equal_urgency_the_longer_wait_goes_first() {
-        let firsts = firsts(&[(1, (900, 8)), (4, (0, 1))]);
-        assert_eq!(next(&firsts, 1_000, Some(400)), Some((Priority::High, 8)));
-        assert_eq!(next(&firsts, 1_200, Some(400)), Some((Priority::Background, 1)));
-        assert_eq!(next(&firsts, 1_200, Some(1)), Some((Priority::Background, 1)), "nobody is above the first level");
-    }
 }

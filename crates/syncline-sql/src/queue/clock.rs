@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use syncline_core::{Instant, WallTime, port::Moment};
+use syncline_core::{Instant, port::Moment};
+
+pub(super) use crate::kept::{millis, wall};
 
 /// How far the file may be ahead of this storage without the calendar having been set back: a call tells the time at which
 /// it was made, and others write while it waits. Longer than any call waits.
@@ -44,19 +46,11 @@ impl QueueClock {
     }
 }
 
-/// A time as it stands in the file.
-pub(super) fn millis(time: WallTime) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// A time as it stood in the file.
-pub(super) fn wall(millis: i64) -> WallTime {
-    WallTime::from_millis(u64::try_from(millis).unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use syncline_core::WallTime;
 
     use super::*;
 

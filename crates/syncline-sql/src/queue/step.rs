@@ -9,44 +9,8 @@ use syncline_core::{
 };
 
 use super::{clock::QueueClock, error::failed, view};
-
-/// Lines of the tally.
-const WAITING: i64 = 0;
-const IN_HAND: i64 = 1;
-
-/// Where an item stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Ready, or scheduled for later.
-    Waiting,
-    /// Behind another one of its lane.
-    Behind,
-    /// In the hands of a worker.
-    Leased,
-    /// It will not be tried again.
-    Dead,
-}
-
-impl Phase {
-    /// The phase of a number in the file; what is none counts as dead, so that nobody is handed it.
-    pub(super) fn of(number: i64) -> Self {
-        match number {
-            0 => Self::Waiting,
-            1 => Self::Behind,
-            2 => Self::Leased,
-            _ => Self::Dead,
-        }
-    }
-
-    /// The line of the tally that it is counted in.
-    fn standing(self) -> i64 {
-        match self {
-            Self::Waiting | Self::Behind => WAITING,
-            Self::Leased => IN_HAND,
-            Self::Dead => 2,
-        }
-    }
-}
+pub(super) use crate::kept::Phase;
+use crate::kept::{IN_HAND, WAITING, reason_number};
 
 /// An item, as far as moving it needs.
 #[derive(Debug)]
@@ -251,7 +215,7 @@ impl<'a> Step<'a> {
     /// Buries an item where a person can see it.
     pub(super) fn bury(&mut self, item: &Item, reason: DeadReason, error: &str) -> Result<()> {
         let sql = "UPDATE item SET phase = 3, lease_until = NULL, dead = ?, dead_at = ?, errors = ? WHERE seq = ?";
-        self.run(sql, (view::reason_number(reason), self.now, Self::noted(item, error), item.seq))?;
+        self.run(sql, (reason_number(reason), self.now, Self::noted(item, error), item.seq))?;
         self.count_moved(item, Phase::Dead);
         self.free_key(item)?;
         self.step_forward(item.lane.as_deref())

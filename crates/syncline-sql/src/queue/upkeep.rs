@@ -6,12 +6,10 @@ use syncline_core::{
 };
 
 use super::step::{Item, Step};
+use crate::kept::{EXPIRED, LEASE_ENDED};
 
 /// Most that one call touches of each kind.
 pub(super) const MOST: usize = 64;
-/// What an item is said to have failed with when its lease ended by itself, or it was of no use any more.
-const LEASE_ENDED: &str = "its lease ended without an outcome";
-pub(super) const EXPIRED: &str = "it was not taken before it expired";
 
 /// Leases that are over.
 pub(super) const OVER: &str =

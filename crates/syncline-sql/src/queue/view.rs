@@ -2,16 +2,16 @@
 
 use rusqlite::Row;
 use syncline_core::{
-    Error, ErrorKind, Priority, Result, WallTime,
+    Error, ErrorKind, Priority, Result,
     port::{Claimed, DeadReason, Standing, Stored},
 };
 
-use super::{clock::wall, step::Phase};
+use super::clock::wall;
+use crate::kept::{self, Phase};
+pub(super) use crate::kept::{hash, reason_of, standing};
 
 /// Most errors that are kept of one item.
 const ERRORS_MAX: usize = 8;
-/// Most bytes of an error that are kept.
-const ERROR_BYTES_MAX: usize = 1_024;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -95,27 +95,10 @@ impl View {
     }
 }
 
-/// Where an item of this phase stands at `now`.
-pub(super) fn standing(phase: Phase, eligible_at: WallTime, now: i64) -> Standing {
-    match phase {
-        Phase::Waiting if eligible_at <= wall(now) => Standing::Ready,
-        Phase::Waiting | Phase::Behind => Standing::Scheduled,
-        Phase::Leased => Standing::Leased,
-        Phase::Dead => Standing::Dead,
-    }
-}
-
-/// The hash of what an item carries, and whose it is: content that came to stand under another id is damage too.
-pub(super) fn hash(id: &[u8], body: &[u8]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&(id.len() as u64).to_le_bytes()).update(id).update(body);
-    hasher.finalize().into()
-}
-
 /// The errors of an item with one more, without the oldest beyond the bound.
 pub(super) fn note(kept: &[u8], error: &str) -> Vec<u8> {
     let (mut errors, _) = errors(kept);
-    errors.push(error.get(..error.floor_char_boundary(ERROR_BYTES_MAX)).unwrap_or_default().to_owned());
+    errors.push(kept::brief(error).to_owned());
     let newest = errors.iter().skip(errors.len().saturating_sub(ERRORS_MAX));
     let mut bytes = Vec::new();
     for error in newest {
@@ -137,26 +120,6 @@ pub(super) fn errors(mut bytes: &[u8]) -> (Vec<String>, bool) {
         bytes = rest;
     }
     (errors, bytes.is_empty())
-}
-
-/// A reason as it stands in the file.
-pub(super) fn reason_number(reason: DeadReason) -> i64 {
-    match reason {
-        DeadReason::Exhausted => 0,
-        DeadReason::Rejected => 1,
-        DeadReason::Expired => 2,
-        DeadReason::Corrupt => 3,
-    }
-}
-
-/// The reason of a number in the file; what is none is damage.
-pub(super) fn reason_of(number: i64) -> DeadReason {
-    match number {
-        0 => DeadReason::Exhausted,
-        1 => DeadReason::Rejected,
-        2 => DeadReason::Expired,
-        _ => DeadReason::Corrupt,
-    }
 }
 
 #[cfg(test)]
@@ -182,19 +145,6 @@ mod tests {
         for length in 0..kept.len() {
             let (texts, are_sound) = errors(&kept[..length]);
             assert_eq!(are_sound, length == 0 || length == 7, "{length} bytes: {texts:?}");
-        }
-    }
-
-    #[test]
-    fn content_under_another_id_has_another_hash() {
-        assert_ne!(hash(b"ab", b"c"), hash(b"a", b"bc"));
-        assert_ne!(hash(b"a", b"x"), hash(b"b", b"x"));
-    }
-
-    #[test]
-    fn every_reason_comes_back() {
-        for reason in [DeadReason::Exhausted, DeadReason::Rejected, DeadReason::Expired, DeadReason::Corrupt] {
-            assert_eq!(reason_of(reason_number(reason)), reason);
         }
     }
 }

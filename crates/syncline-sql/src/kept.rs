@@ -1,0 +1,163 @@
+//! What queues on SQL databases have in common: numbers of their tables, proofs of content, and who is next.
+
+use syncline_core::{
+    Priority, WallTime,
+    port::{DeadReason, Standing},
+};
+
+/// Most bytes of an error that are kept.
+const ERROR_BYTES_MAX: usize = 1_024;
+/// What an item is said to have failed with when its content is not what was pushed.
+pub(crate) const DAMAGED: &str = "its content is damaged";
+/// The same where its lease ended by itself.
+pub(crate) const LEASE_ENDED: &str = "its lease ended without an outcome";
+/// The same where it was of no use any more.
+pub(crate) const EXPIRED: &str = "it was not taken before it expired";
+
+/// Lines of the tally: what waits, and what is in hand. The dead are the third.
+pub(crate) const WAITING: i64 = 0;
+pub(crate) const IN_HAND: i64 = 1;
+
+/// Where an item stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Ready, or scheduled for later.
+    Waiting,
+    /// Behind another one of its lane.
+    Behind,
+    /// In the hands of a worker.
+    Leased,
+    /// It will not be tried again.
+    Dead,
+}
+
+impl Phase {
+    /// The phase of a number in a table; what is none counts as dead, so that nobody is handed it.
+    pub(crate) fn of(number: i64) -> Self {
+        match number {
+            0 => Self::Waiting,
+            1 => Self::Behind,
+            2 => Self::Leased,
+            _ => Self::Dead,
+        }
+    }
+
+    /// The line of the tally that it is counted in.
+    pub(crate) fn standing(self) -> i64 {
+        match self {
+            Self::Waiting | Self::Behind => WAITING,
+            Self::Leased => IN_HAND,
+            Self::Dead => 2,
+        }
+    }
+}
+
+/// Where an item of this phase stands at `now`.
+pub(crate) fn standing(phase: Phase, eligible_at: WallTime, now: i64) -> Standing {
+    match phase {
+        Phase::Waiting if eligible_at <= wall(now) => Standing::Ready,
+        Phase::Waiting | Phase::Behind => Standing::Scheduled,
+        Phase::Leased => Standing::Leased,
+        Phase::Dead => Standing::Dead,
+    }
+}
+
+/// A time as it stands in a table.
+pub(crate) fn millis(time: WallTime) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A time as it stood in a table.
+pub(crate) fn wall(millis: i64) -> WallTime {
+    WallTime::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// The hash of what an item carries, and whose it is: content that came to stand under another id is damage too.
+pub(crate) fn hash(id: &[u8], body: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(id.len() as u64).to_le_bytes()).update(id).update(body);
+    hasher.finalize().into()
+}
+
+/// As much of an error as is kept: its beginning.
+pub(crate) fn brief(error: &str) -> &str {
+    error.get(..error.floor_char_boundary(ERROR_BYTES_MAX)).unwrap_or_default()
+}
+
+/// A reason as it stands in a table.
+pub(crate) fn reason_number(reason: DeadReason) -> i64 {
+    match reason {
+        DeadReason::Exhausted => 0,
+        DeadReason::Rejected => 1,
+        DeadReason::Expired => 2,
+        DeadReason::Corrupt => 3,
+    }
+}
+
+/// The reason of a number in a table; what is none is damage.
+pub(crate) fn reason_of(number: i64) -> DeadReason {
+    match number {
+        0 => DeadReason::Exhausted,
+        1 => DeadReason::Rejected,
+        2 => DeadReason::Expired,
+        _ => DeadReason::Corrupt,
+    }
+}
+
+/// The first of a level: from when on it may be handed out, and its seq.
+pub(crate) type First = (i64, i64);
+
+/// Who is next of those that are first. With `aging`, one counts as one level more urgent for each such time that it waits; at
+/// equal urgency the longer wait goes first.
+pub(crate) fn next(firsts: &[Option<First>; 5], now: i64, aging: Option<i64>) -> Option<(Priority, i64)> {
+    let urgency = |level: Priority, eligible_at: i64| {
+        let risen = aging.map_or(0, |step| now.saturating_sub(eligible_at) / step);
+        i64::from(level.number()).saturating_sub(risen).max(0)
+    };
+    Priority::ALL
+        .into_iter()
+        .zip(firsts)
+        .filter_map(|(level, first)| first.map(|first| (level, first)))
+        .min_by_key(|(level, first)| (urgency(*level, first.0), aging.map(|_| *first), *level))
+        .map(|(level, (_, seq))| (level, seq))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn firsts(of: &[(usize, First)]) -> [Option<First>; 5] {
+        let mut firsts = [None; 5];
+        for (level, first) in of {
+            firsts[*level] = Some(*first);
+        }
+        firsts
+    }
+
+    #[test]
+    fn without_aging_the_more_urgent_level_goes_first_however_long_the_other_waits() {
+        let firsts = firsts(&[(1, (900, 8)), (4, (0, 1))]);
+        assert_eq!(next(&firsts, 1_000, None), Some((Priority::High, 8)));
+    }
+
+    #[test]
+    fn each_wait_lifts_by_a_level_and_at_equal_urgency_the_longer_wait_goes_first() {
+        let firsts = firsts(&[(1, (900, 8)), (4, (0, 1))]);
+        assert_eq!(next(&firsts, 1_000, Some(400)), Some((Priority::High, 8)));
+        assert_eq!(next(&firsts, 1_200, Some(400)), Some((Priority::Background, 1)));
+        assert_eq!(next(&firsts, 1_200, Some(1)), Some((Priority::Background, 1)), "nobody is above the first level");
+    }
+
+    #[test]
+    fn content_under_another_id_has_another_hash() {
+        assert_ne!(hash(b"ab", b"c"), hash(b"a", b"bc"));
+        assert_ne!(hash(b"a", b"x"), hash(b"b", b"x"));
+    }
+
+    #[test]
+    fn every_reason_comes_back() {
+        for reason in [DeadReason::Exhausted, DeadReason::Rejected, DeadReason::Expired, DeadReason::Corrupt] {
+            assert_eq!(reason_of(reason_number(reason)), reason);
+        }
+    }
+}
