@@ -8,7 +8,7 @@ use syncline_resilience::breaker::CircuitState;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HealthReport {
-    /// Whether a push would be tried now.
+    /// Whether a push and a pop would be tried now.
     pub ready: bool,
     /// Whether it can become ready without being opened again.
     pub live: bool,
@@ -16,6 +16,8 @@ pub struct HealthReport {
     pub reasons: Vec<Reason>,
     /// The breaker around its storage.
     pub breaker: CircuitState,
+    /// The breaker of its [jobs](crate::QueueConfig::job_breaker), where there is one.
+    pub jobs: Option<CircuitState>,
     /// For how long the item that waits longest could have been handed out; `None` where none could. It grows where nobody
     /// works, or too few do: the number to be alarmed by.
     pub oldest_age: Option<Duration>,
@@ -27,6 +29,8 @@ pub struct HealthReport {
 pub enum Reason {
     /// Its storage failed often of late, and is not asked for now.
     BreakerOpen,
+    /// Its jobs failed often of late, and none are handed out for now but a probe.
+    JobsFailing,
     /// It is locked for maintenance.
     Locked,
     /// It is shutting down, or was shut down.
@@ -36,13 +40,18 @@ pub enum Reason {
 }
 
 impl HealthReport {
-    pub(crate) fn of(breaker: CircuitState, reasons: Vec<Reason>, oldest_age: Option<Duration>) -> Self {
+    pub(crate) fn of(
+        (breaker, jobs): (CircuitState, Option<CircuitState>),
+        reasons: Vec<Reason>,
+        oldest_age: Option<Duration>,
+    ) -> Self {
         let is_over = |reason: &Reason| matches!(reason, Reason::ShuttingDown | Reason::Poisoned);
         Self {
             ready: reasons.is_empty(),
             live: !reasons.iter().any(is_over),
             reasons,
             breaker,
+            jobs,
             oldest_age,
         }
     }

@@ -36,7 +36,7 @@ mod schedule;
 mod state;
 mod storage;
 
-pub use config::{CompressionService, Durability, EncryptionService, QueueConfig};
+pub use config::{CompressionService, Durability, EncryptionService, JobBreaker, JobFailures, QueueConfig, Rate};
 pub use error::{QueueError, QueueResult};
 pub use health::{HealthReport, Reason};
 pub use item::{

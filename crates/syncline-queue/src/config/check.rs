@@ -51,6 +51,15 @@ impl QueueConfig {
         if of_key > 1 && !self.enable_partitioning {
             return refuse("max_in_flight_per_key", of_key, format_args!("without enable_partitioning keys are notes"));
         }
+        if let Some(rate) = &self.max_rate {
+            above_zero("max_rate.items", rate.items as usize)?;
+            above_zero("max_rate.burst", rate.burst as usize)?;
+            lasts("max_rate.per", rate.per)?;
+        }
+        if let Some(breaker) = &self.job_breaker {
+            above_zero("job_breaker.failures", breaker.failures as usize)?;
+            lasts("job_breaker.pause", breaker.pause)?;
+        }
         Ok(())
     }
 
@@ -91,6 +100,7 @@ fn refuse(name: &str, value: impl fmt::Display, why: fmt::Arguments<'_>) -> Queu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{JobBreaker, Rate};
 
     fn refused(change: impl FnOnce(&mut QueueConfig)) -> String {
         let mut config = QueueConfig::default();
@@ -110,6 +120,15 @@ mod tests {
         assert_eq!(refused(|c| c.max_in_flight = Some(0)), said("max_in_flight is 0: it must be above 0"));
         assert_eq!(refused(|c| c.max_in_flight_per_key = 0), said("max_in_flight_per_key is 0: it must be above 0"));
         assert!(refused(|c| c.max_in_flight_per_key = 2).contains("without enable_partitioning"));
+        let rate = Rate { items: 1, per: Duration::from_secs(1), burst: 1 };
+        assert!(refused(|c| c.max_rate = Some(Rate { items: 0, ..rate })).contains("max_rate.items is 0"));
+        assert!(refused(|c| c.max_rate = Some(Rate { burst: 0, ..rate })).contains("max_rate.burst is 0"));
+        assert!(refused(|c| c.max_rate = Some(Rate { per: Duration::ZERO, ..rate })).contains("max_rate.per is 0ns"));
+        let breaker = JobBreaker::default();
+        let never = JobBreaker { failures: 0, ..breaker };
+        assert!(refused(|c| c.job_breaker = Some(never)).contains("job_breaker.failures is 0"));
+        let short = JobBreaker { pause: Duration::ZERO, ..breaker };
+        assert!(refused(|c| c.job_breaker = Some(short)).contains("job_breaker.pause is 0ns"));
         assert_eq!(
             refused(|c| c.base_retry_delay = Duration::ZERO),
             said("base_retry_delay is 0ns: it must be 1ms at least")
@@ -145,6 +164,8 @@ mod tests {
     fn settings_come_back_from_a_file_and_an_unknown_one_is_refused() {
         let config = QueueConfig {
             aging: Some(Duration::from_secs(90)),
+            max_rate: Some(Rate { items: 3, per: Duration::from_secs(1), burst: 2 }),
+            job_breaker: Some(JobBreaker::default()),
             persistence_path: Some("/tmp/q".into()),
             ..QueueConfig::high_performance()
         };

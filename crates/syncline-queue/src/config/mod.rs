@@ -4,6 +4,7 @@ mod check;
 mod compression;
 mod durability;
 mod encryption;
+mod pace;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -11,7 +12,12 @@ use serde::{Deserialize, Serialize};
 use syncline_core::port::InHand;
 
 pub(crate) use self::encryption::secret;
-pub use self::{compression::CompressionService, durability::Durability, encryption::EncryptionService};
+pub use self::{
+    compression::CompressionService,
+    durability::Durability,
+    encryption::EncryptionService,
+    pace::{JobBreaker, JobFailures, Rate},
+};
 
 /// Settings of a [`SyncQueue`](crate::SyncQueue). Plain data; what makes no sense is refused by [`validate`](Self::validate).
 ///
@@ -85,6 +91,12 @@ pub struct QueueConfig {
     /// Needs [`enable_partitioning`](Self::enable_partitioning). Default 1, which keeps them in order. More gives the order up:
     /// they go out by level and time as others do, and one that waits for its retry holds up nobody.
     pub max_in_flight_per_key: u16,
+    /// Most items that are handed out in a time; a pop that would exceed it finds nothing, and waits. What is given back has
+    /// been handed out. `None` (default) is as fast as they are asked for.
+    pub max_rate: Option<Rate>,
+    /// Whether jobs that fail pause the queue, and when. `None` (default) never does; the breaker around the storage is another
+    /// one, and always there.
+    pub job_breaker: Option<JobBreaker>,
     /// Partitions that keys are spread over by [`partition_of`](crate::SyncQueue::partition_of). Default 4.
     pub partition_count: usize,
     /// How long a worker has an item unless it extends the lease. Default 5 min.
@@ -120,6 +132,8 @@ impl Default for QueueConfig {
             enable_partitioning: false,
             max_in_flight: None,
             max_in_flight_per_key: 1,
+            max_rate: None,
+            job_breaker: None,
             partition_count: 4,
             lease_duration: Duration::from_mins(5),
             aging: None,
@@ -190,6 +204,8 @@ impl fmt::Debug for QueueConfig {
             .field("enable_partitioning", &self.enable_partitioning)
             .field("max_in_flight", &self.max_in_flight)
             .field("max_in_flight_per_key", &self.max_in_flight_per_key)
+            .field("max_rate", &self.max_rate)
+            .field("job_breaker", &self.job_breaker)
             .field("partition_count", &self.partition_count)
             .field("lease_duration", &self.lease_duration)
             .field("aging", &self.aging)

@@ -91,6 +91,11 @@ impl Book {
         }
     }
 
+    /// Whether it was handed out here, under a lease that may go on.
+    pub(super) fn is_held(&self, id: &str) -> bool {
+        self.held.contains_key(id)
+    }
+
     /// Forgets leases that are over.
     pub(super) fn forget_leases(&mut self, now: Instant) {
         self.held.retain(|_, held| held.until > now);

@@ -6,9 +6,11 @@ mod dead;
 mod events;
 mod gate;
 mod give_back;
+mod leave;
 mod look;
 mod observe;
 mod open;
+mod pace;
 mod pop;
 mod push;
 mod receipt;
@@ -49,7 +51,7 @@ pub(crate) use self::bell::Bell;
 pub(crate) use self::open::settings;
 #[cfg(feature = "prometheus")]
 pub(crate) use self::scrape::WeakQueue;
-use self::{book::Book, events::Events, gate::Gate, upkeep::Upkeep, worker::Crews};
+use self::{book::Book, events::Events, gate::Gate, leave::Brakes, upkeep::Upkeep, worker::Crews};
 pub use self::{
     events::{QueueEvent, QueueEvents},
     receipt::PushReceipt,
@@ -106,6 +108,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     breaker: CircuitBreaker<Arc<dyn Clock>>,
     backoff: Backoff,
+    brakes: Brakes,
     gate: Gate,
     is_locked: AtomicBool,
     /// For those who wait for items.
@@ -166,6 +169,7 @@ impl SyncQueue {
             store,
             breaker,
             backoff,
+            brakes: Brakes::new(&config, &clock, &bell),
             gate: Gate::default(),
             is_locked: AtomicBool::new(false),
             bell,

@@ -23,7 +23,7 @@ impl SyncQueue {
         self.inner.book().tally.rates(self.inner.clock.now())
     }
 
-    /// Whether a push would be tried now. It changes nothing: no probe of the breaker is used up.
+    /// Whether a push and a pop would be tried now. It changes nothing: no probe of a breaker is used up.
     ///
     /// # Errors
     ///
@@ -39,15 +39,17 @@ impl SyncQueue {
             Store::Journal { journal, .. } => journal.stats().is_poisoned,
             Store::Memory(_) | Store::Given(_) => false,
         };
+        let jobs = inner.brakes.jobs();
         let reasons = [
             (Reason::BreakerOpen, inner.breaker.retry_after().is_some()),
+            (Reason::JobsFailing, jobs.is_some_and(|(_, refuses)| refuses)),
             (Reason::Locked, inner.is_locked.load(SeqCst)),
             (Reason::ShuttingDown, !inner.gate.is_open()),
             (Reason::Poisoned, poisoned),
         ];
         let reasons = reasons.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason).collect();
         let oldest = inner.oldest_ages().into_iter().flatten().max();
-        HealthReport::of(inner.breaker.state(), reasons, oldest)
+        HealthReport::of((inner.breaker.state(), jobs.map(|(state, _)| state)), reasons, oldest)
     }
 
     /// Locks the queue for maintenance: pushes and pops are refused until it is unlocked, outcomes are taken.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use syncline_core::port::{Claim, Claimed, DeadReason, Lease, QueueOutcome, Settlement};
+use syncline_core::port::{Claim, Claimed, DeadReason, Lease, QueueOutcome, Settled, Settlement};
 
 use super::{
     Inner, QueueEvent, SyncQueue,
     bell::UnderWay,
     gate::Errand,
+    leave::Leave,
     telemetry::{About, Op},
 };
 use crate::{QueueError, QueueResult, SyncItem, metrics::Settle, schedule::Tick};
@@ -67,8 +68,9 @@ impl Inner {
         if self.upkeep.is_due(self.clock.now()) {
             self.keep_up().await?;
         }
+        let mut leave = self.leave(most);
         loop {
-            let items = self.claim(most).await?;
+            let items = self.claim(&mut leave).await?;
             if !items.is_empty() {
                 return Ok(items);
             }
@@ -78,16 +80,16 @@ impl Inner {
             }
             // A claim passes only so much that is of no use any more. Once that is put away, what is left is for claims.
             if self.keep_up().await? == 0 {
-                return self.claim(most).await;
+                return self.claim(&mut leave).await;
             }
         }
     }
 
-    async fn claim(&self, most: usize) -> QueueResult<Vec<SyncItem>> {
-        loop {
+    async fn claim(&self, leave: &mut Leave<'_>) -> QueueResult<Vec<SyncItem>> {
+        while leave.most > 0 {
             let now = self.now();
             let claim = Claim {
-                most,
+                most: leave.most,
                 lease: self.config.lease_duration,
                 aging: self.config.aging,
                 in_hand: self.config.in_hand(),
@@ -112,6 +114,7 @@ impl Inner {
                 }
             }
             self.bell.due(now.steady + claim.lease);
+            leave.spend(&claimed);
             self.book().took(&claimed, claim.lease, now);
             #[cfg(feature = "otel")]
             if let Some(instruments) = self.instruments.get() {
@@ -131,6 +134,7 @@ impl Inner {
                 return Ok(items.into_iter().filter_map(Result::ok).collect());
             }
         }
+        Ok(Vec::new())
     }
 
     /// The item, or what buries it: content that cannot be read must not block what is behind it.
@@ -153,6 +157,8 @@ impl Inner {
         for Settlement { lease, .. } in &broken {
             let took = book.let_go(&lease.id, lease.token, now);
             book.tally.settled(Settle::Failed(DeadReason::Corrupt), took, now);
+            // Nobody worked on it: it says nothing of the jobs.
+            self.brakes.judge(&lease.id, lease.token, Settled::Released);
         }
         drop(book);
         let dead = broken.iter().map(|one| QueueEvent::Dead { id: one.lease.id.clone() });

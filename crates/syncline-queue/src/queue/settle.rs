@@ -205,6 +205,7 @@ impl Inner {
         {
             let mut book = self.book();
             book.let_go(id, None, now);
+            self.brakes.judge(id, None, Settled::Released);
             book.tally.cancelled(1);
             book.ended(id, ItemStatus::Cancelled, now);
         }
@@ -308,6 +309,7 @@ impl Inner {
         {
             instruments.processed(took.time, settled == Settled::Completed);
         }
+        self.brakes.judge(id, token, settled);
         if matches!(settled, Settled::Lost | Settled::Unknown) {
             return;
         }

@@ -72,12 +72,14 @@ impl Inner {
             }
         }
         let Reaped { leases, dead, .. } = sum;
-        if leases + dead > 0 {
-            let now = self.clock.now();
+        {
+            // Also those that another process took back, so that a probe that was lost is not waited for.
             let mut book = self.book();
-            book.tally.reaped(sum);
-            book.forget_leases(now);
-            drop(book);
+            book.forget_leases(self.clock.now());
+            self.brakes.keep(|id| book.is_held(id));
+        }
+        if leases + dead > 0 {
+            self.book().tally.reaped(sum);
             self.events.tell([QueueEvent::Expired { leases, dead }]);
             // Who died makes way in its partition, and there is room for another one in hands.
             self.bell.ring(usize::try_from(leases + dead).unwrap_or(usize::MAX));

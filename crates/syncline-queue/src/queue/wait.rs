@@ -76,6 +76,7 @@ impl Inner {
         // Whoever else works there settles what counts here, too.
         let is_unheard = self.bell.was_abandoned() || self.config.max_in_flight.is_some();
         let again = (is_unheard && !self.store.is_own()).then_some(LOOK_AGAIN);
+        let due = self.brakes.held_until(due, self.config.lease_duration, now.steady);
         let left = due.into_iter().chain(again).min();
         Ok(left.map(|left| now.steady + left.max(SLEEP_MIN)))
     }

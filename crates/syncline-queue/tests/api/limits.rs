@@ -1,10 +1,10 @@
-//! Limits: how many items may be in hands.
+//! Limits: how many items may be in hands, and how fast they go out.
 
 use std::pin::pin;
 
 use syncline_core::memory::MemoryDisk;
 use syncline_journal::{Config, Journal};
-use syncline_queue::{QueueConfig, QueueError};
+use syncline_queue::{QueueConfig, QueueError, Rate};
 
 use super::*;
 
@@ -83,6 +83,28 @@ async fn a_key_goes_one_by_one_in_order_by_default() {
         assert_eq!(pop_ids(&queue, 9).await, ["x1"]);
         queue.mark_failed("x1", None).await.unwrap();
         assert_eq!(pop_ids(&queue, 9).await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn items_go_out_in_a_burst_and_then_at_their_rate() {
+    let tenth = Duration::from_millis(100);
+    let max_rate = Some(Rate { items: 10, per: SECOND, burst: 3 });
+    for (queue, clock) in queues(&QueueConfig { max_rate, ..Default::default() }) {
+        assert_eq!(pop_ids(&queue, 9).await, [""; 0], "a pop that finds nothing costs nothing");
+        queue.push_batch((0..9).map(|n| item(&n.to_string())).collect()).await.unwrap();
+        assert_eq!(pop_ids(&queue, 9).await, ["0", "1", "2"]);
+        let (mut one, mut other) = (pin!(queue.pop_wait()), pin!(queue.pop_wait()));
+        assert!(poll(&mut one).is_pending() && poll(&mut other).is_pending());
+        clock.advance(tenth - Duration::from_millis(1));
+        assert!(poll(&mut one).is_pending());
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(one.await.unwrap().id, "3");
+        assert!(poll(&mut other).is_pending());
+        clock.advance(tenth);
+        assert_eq!(other.await.unwrap().id, "4");
+        clock.advance(SECOND * 60);
+        assert_eq!(pop_ids(&queue, 9).await, ["5", "6", "7"], "no more than a burst is saved");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The queue as its users see it. Defects of earlier queues are tests here: each says what went wrong.
 
+mod breaker;
 mod durability;
 mod events;
 mod exported;
