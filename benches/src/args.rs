@@ -29,6 +29,8 @@ pub(crate) enum Room {
     Journal,
     /// Submits that reach the archive: beside bare SQLite and a bare sync
     Engine,
+    /// Durable jobs: beside queues on SQLite, fjall and redb, yaque and Redis
+    Queue,
     /// Breaker, budget and first tries: beside bare atomics and awaits, and peers
     Resilience,
     /// Faults of peers, each shown beside Syncline
@@ -41,6 +43,7 @@ impl Room {
         match self {
             Self::Journal => "journal",
             Self::Engine => "engine",
+            Self::Queue => "queue",
             Self::Resilience => "resilience",
             Self::Gallery => "gallery",
         }

@@ -6,7 +6,7 @@
 //!
 //! - [`store`]: what is measured; [`stores`]: the journal, its peers, and a bare loop of writes and syncs;
 //! - [`load`]: threads that keep a store busy; [`payload`]: the bytes they write;
-//! - [`journal`], [`engine`]: the rooms' rows, ratios and goals;
+//! - [`journal`], [`engine`], [`queue`]: the rooms' rows, ratios and goals;
 //! - [`resilience`]: operations of nanoseconds, beside those of peers;
 //! - [`gallery`]: faults of peers, each shown beside Syncline;
 //! - [`scratch`], [`device`], [`pressure`], [`fsync`], [`latency`], [`measure`]: directory, disk counters, how busy the
@@ -23,6 +23,7 @@ mod load;
 mod measure;
 mod payload;
 mod pressure;
+mod queue;
 mod resilience;
 mod scratch;
 mod store;
@@ -60,6 +61,7 @@ fn run(args: &Args) -> Result {
     let measures = match args.room {
         Room::Journal => journal::run(&scratch, args.quick)?,
         Room::Engine => engine::run(&scratch, args.quick)?,
+        Room::Queue => queue::run(&scratch, args.quick)?,
         Room::Resilience => resilience::run(args.quick)?,
         Room::Gallery => Vec::new(),
     };

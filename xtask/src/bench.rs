@@ -5,7 +5,7 @@ use crate::{cmd, error::Result};
 /// Measures one room against its peers, interleaved, and prints ratios with their goals.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// The room: `journal`, `engine`, `resilience` or `gallery`
+    /// The room: `journal`, `engine`, `queue`, `resilience` or `gallery`
     pub room: String,
     /// Inside a minute once built, with wider spread
     #[arg(long)]
