@@ -59,11 +59,13 @@ pub(crate) fn reserve_after(
     let mut reserved = Reserved::default();
     for item in items {
         let push = push_of(item, state.next_seq(), now);
-        let has_followed = reserved
-            .entries
-            .iter()
-            .any(|entry| matches!(entry, Entry::Push(other) if other.id == push.id));
-        let unique_ids = admission.unique_ids && (done != Some(item.id.as_str()) || has_followed);
+        // Looked for among those before it only then: a batch has a thousand.
+        let takes_again = done == Some(item.id.as_str())
+            && !reserved
+                .entries
+                .iter()
+                .any(|entry| matches!(entry, Entry::Push(other) if other.id == push.id));
+        let unique_ids = admission.unique_ids && !takes_again;
         let refusal = if state.counts().live() >= admission.capacity {
             // A duplicate takes no room.
             match state.refusal(&push, unique_ids, now) {
