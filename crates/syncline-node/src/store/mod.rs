@@ -12,7 +12,7 @@ use std::{path::Path, sync::Arc};
 pub(crate) use item::{About, Item, Kind, NewItem, Page, Put, PutResult, Scan};
 pub(crate) use local::Local;
 pub(crate) use open::{Access, Settings};
-pub(crate) use queue::{Ask, Events, Happened, Job, Pop, Told};
+pub(crate) use queue::{Ask, Events, Filter, Happened, Job, Pop, Told};
 use remote::Remote;
 pub(crate) use session::Session;
 use syncline::{Backup, Error, ErrorKind, Inspection, Result, Stats, Verified};

@@ -152,6 +152,7 @@ fn help_teaches_and_generators_generate() {
     assert!(place.run(["completions", "bash"]).text().contains("_syncline()"));
     assert!(place.run(["man"]).text().contains(".TH syncline 1"));
     assert!(place.run(["man", "import"]).text().contains("id\\-field"));
+    assert!(place.run(["man", "queue", "push"]).text().contains("dedup\\-key"));
     assert_eq!(place.run(["man", "nothing"]).status, Some(2));
     assert!(place.run(["--version"]).text().starts_with("syncline 0."));
     assert_eq!(place.run(["frobnicate"]).status, Some(2));

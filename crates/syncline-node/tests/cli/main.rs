@@ -6,6 +6,7 @@ mod items;
 mod owner;
 mod queue;
 mod queue_lease;
+mod queue_look;
 mod queue_push;
 mod queue_watch;
 mod queue_work;

@@ -1,7 +1,9 @@
 //! `queue`: work that is pushed by one command and done by another.
 
 mod dead;
+mod export;
 mod lines;
+mod list;
 mod look;
 mod pop;
 mod push;
@@ -54,11 +56,12 @@ enum Command {
     Fail(settle::Fail),
     Work(work::Work),
     Inspect(look::Inspect),
-    /// Print what will not be tried again, oldest first
-    Dead,
+    List(list::List),
+    Dead(list::Dead),
     Redrive(dead::Redrive),
     Purge(dead::Purge),
     Watch(watch::Watch),
+    Export(export::Export),
     /// Print numbers of the queue
     Stats,
 }
@@ -74,10 +77,12 @@ impl Queue {
             Command::Fail(fail) => fail.run(context, queue).await,
             Command::Work(work) => work.run(context, queue).await,
             Command::Inspect(inspect) => inspect.run(context, queue).await,
-            Command::Dead => dead::list(context, queue).await,
+            Command::List(list) => list.run(context, queue).await,
+            Command::Dead(dead) => dead.run(context, queue).await,
             Command::Redrive(redrive) => redrive.run(context, queue).await,
             Command::Purge(purge) => purge.run(context, queue).await,
             Command::Watch(watch) => watch.run(context, queue).await,
+            Command::Export(export) => export.run(context, queue).await,
             Command::Stats => look::stats(context, queue).await,
         }
     }

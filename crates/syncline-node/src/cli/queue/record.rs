@@ -109,6 +109,7 @@ pub(super) fn line(job: &Job) -> Result<Vec<u8>> {
     field("dedup_window_ms", job.dedup_window_ms.map(Value::from));
     field("correlation_id", job.correlation_id.clone().map(Value::from));
     field("dead", job.dead.clone().map(Value::from));
+    field("died_at_ms", job.died_at_ms.map(Value::from));
     field("errors", (!job.errors.is_empty()).then(|| job.errors.clone().into()));
     let notes: Map<String, Value> = job.notes().into_iter().map(|(name, text)| (name, text.into())).collect();
     field("metadata", (!notes.is_empty()).then(|| notes.into()));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline::{
     Error, ErrorKind, Result, WallTime,
-    queue::{DeadLetter, DeadReason, Dedup, QueueError, SyncItem, priority_of},
+    queue::{Dedup, QueueError, SyncItem, priority_of},
 };
 
 /// Note of an item whose content is not the JSON of its payload: `text`, or `base64`.
@@ -41,6 +41,9 @@ pub(crate) struct Job {
     /// Why it will not be tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dead: Option<String>,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) died_at_ms: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -107,21 +110,11 @@ impl Job {
             correlation_id: item.correlation_id,
             lease_token: item.lease_token,
             dead: None,
+            died_at_ms: None,
             errors: item.error_message.into_iter().collect(),
             metadata: item.metadata,
             payload: item.payload,
         }
-    }
-
-    pub(super) fn dead(letter: DeadLetter) -> Self {
-        let DeadLetter { item, errors, reason } = letter;
-        let reason = match reason {
-            DeadReason::Exhausted => "exhausted",
-            DeadReason::Rejected => "rejected",
-            DeadReason::Expired => "expired",
-            DeadReason::Corrupt => "corrupt",
-        };
-        Self { errors, dead: Some(reason.to_owned()), ..Self::of(item) }
     }
 
     pub(super) fn item(self) -> Result<SyncItem, QueueError> {

@@ -2,10 +2,12 @@
 
 mod events;
 mod job;
+mod list;
 mod tell;
 
 pub(crate) use events::{Events, Happened};
 pub(crate) use job::Job;
+pub(crate) use list::Filter;
 use serde::{Deserialize, Serialize};
 pub(super) use tell::{Hands, ask, events};
 
@@ -40,8 +42,11 @@ pub(crate) enum Ask {
     Inspect {
         id: String,
     },
-    Dead {
+    /// Items as they stand, without their content, from the place that the page before ended at.
+    List {
+        filter: Filter,
         after: Option<String>,
+        limit: usize,
     },
     /// Of these dead letters, or of all when none is named.
     Redrive {
@@ -69,7 +74,7 @@ impl Ask {
     /// its lease ends, with its owner or by time.
     pub(crate) fn is_repeatable(&self) -> bool {
         match self {
-            Self::Pop(_) | Self::Extend { .. } | Self::Inspect { .. } | Self::Dead { .. } | Self::Stats => true,
+            Self::Pop(_) | Self::Extend { .. } | Self::Inspect { .. } | Self::List { .. } | Self::Stats => true,
             Self::Push(_)
             | Self::PushMany(_)
             | Self::Complete { .. }
@@ -105,7 +110,11 @@ pub(crate) enum Told {
     /// The lease has ended, or nobody has the item; says which.
     Lost(String),
     Job(Option<Box<Job>>),
-    Dead(Vec<Job>),
+    /// A page, and the place after which the list goes on.
+    Listed {
+        jobs: Vec<Job>,
+        next: Option<String>,
+    },
     Count(usize),
     Numbers(Numbers),
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use syncline::{
     Error, Result, Syncline,
     port::Clock as _,
@@ -10,14 +9,12 @@ use syncline::{
     rt::SystemClock,
 };
 
-use super::{Ask, Events, Job, Numbers, Pop, Told, job::millis};
+use super::{Ask, Events, Job, Numbers, Pop, Told, job::millis, list};
 
 /// How long one question waits for an item: an owner that wants to end is held up no longer.
 const POP_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Bytes of content after which one answer takes no more items: with the largest one behind them they fit into a message.
 const POP_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-/// Most dead letters of one answer.
-const DEAD_MAX: usize = 200;
 
 /// In whose hands a lease is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,16 +80,7 @@ async fn tell(queue: &SyncQueue, ask: Ask, hands: Hands) -> Result<Told, QueueEr
             Told::Done
         }
         Ask::Inspect { id } => Told::Job(queue.get(&id).await?.map(|item| Box::new(Job::of(item)))),
-        Ask::Dead { after } => {
-            let letters = queue.dead_letters(after.as_deref(), DEAD_MAX).await?;
-            // Without their content: a page of large ones would be too long for one answer.
-            Told::Dead(
-                letters
-                    .into_iter()
-                    .map(|letter| Job { payload: Value::Null, ..Job::dead(letter) })
-                    .collect(),
-            )
-        }
+        Ask::List { filter, after, limit } => list::page(queue, &filter, after.as_deref(), limit).await?,
         Ask::Redrive { ids } if ids.is_empty() => Told::Count(queue.redrive_all().await?),
         Ask::Redrive { ids } => Told::Count(queue.redrive(&ids).await?),
         Ask::Purge { ids } if ids.is_empty() => Told::Count(queue.purge_all().await?),
