@@ -1,6 +1,6 @@
 //! The journal as its users hold it.
 
-use std::{fmt, sync::Arc, thread::ThreadId};
+use std::{collections::BTreeMap, fmt, sync::Arc, thread::ThreadId};
 
 use bytes::Bytes;
 use syncline_core::{
@@ -10,8 +10,9 @@ use syncline_core::{
 };
 
 use crate::{
-    Commit, Config, Durability, Owner, RecoveryReport, Stats, Stream, Transaction, Verified,
+    Commit, Config, Durability, Owner, RecoveryReport, Space, Stats, Stream, Transaction, Verified,
     commit::{self, Settle},
+    config::planted,
     hub::{Hub, closed},
     log::{Log, Submission},
     owners::{Owners, Seat},
@@ -42,6 +43,8 @@ pub struct Opened {
 pub(crate) struct Handle {
     shared: Arc<Shared>,
     threads: Mutex<Vec<rt::Thread>>,
+    /// Bytes of records that each stream says it needs.
+    needs: Mutex<BTreeMap<u32, u64>>,
     /// Who must not wait for the threads: themselves.
     thread_ids: Vec<ThreadId>,
 }
@@ -94,7 +97,12 @@ impl Journal {
         });
         let threads = threads::start(&shared)?;
         let thread_ids = threads.iter().map(rt::Thread::id).collect();
-        let handle = Arc::new(Handle { shared, threads: Mutex::new(threads), thread_ids });
+        let handle = Arc::new(Handle {
+            shared,
+            threads: Mutex::new(threads),
+            needs: Mutex::new(BTreeMap::new()),
+            thread_ids,
+        });
         Ok(Opened { journal: Self { handle }, report })
     }
 
@@ -224,6 +232,7 @@ impl Handle {
             handle: Arc::clone(self),
             submission: Submission::default(),
             reservations: Vec::new(),
+            is_synced: false,
             bytes: 0,
             framed: 0,
         }
@@ -254,6 +263,25 @@ impl Handle {
 
     pub(crate) fn release(&self, stream: u32) {
         self.shared.owners.release(stream);
+        lock(&self.needs).remove(&stream);
+    }
+
+    pub(crate) fn space(&self, stream: u32, live_bytes: u64) -> Space {
+        let live_bytes = {
+            let mut needs = lock(&self.needs);
+            needs.insert(stream, live_bytes);
+            needs.values().sum()
+        };
+        Space { live_bytes, ..lock(&self.shared.log).space() }
+    }
+
+    pub(crate) fn ask_for_room(&self, stream: u32) -> bool {
+        let others = self.shared.owners.others(stream);
+        others.iter().filter(|seat| seat.make_room()).count() > 0
+    }
+
+    pub(crate) fn unlinks_before_copies(&self) -> bool {
+        planted!(self.shared.config, UnlinkBeforeCopy)
     }
 
     fn close(&self) -> Result<()> {

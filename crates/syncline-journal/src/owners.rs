@@ -66,6 +66,12 @@ impl Owners {
         }
     }
 
+    /// The seats of all streams but this one.
+    pub(crate) fn others(&self, stream: u32) -> Vec<Arc<Seat>> {
+        let seats = self.read();
+        seats.iter().filter(|(id, _)| **id != stream).map(|(_, seat)| Arc::clone(seat)).collect()
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<u32, Arc<Seat>>> {
         self.seats.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,6 +95,11 @@ impl Seat {
         if entry.seq.get() >= from {
             self.owner.apply(entry);
         }
+    }
+
+    /// Asks the owner for room, unless it still hears of the past.
+    pub(crate) fn make_room(&self) -> bool {
+        self.from.load(Ordering::Acquire) != REPLAYING && self.owner.make_room()
     }
 
     /// The replay told of every record before `from`. Hands over what was answered since, and from now on everything.

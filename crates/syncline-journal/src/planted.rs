@@ -37,10 +37,13 @@ pub enum Planted {
     StartEmpty,
     /// An append is acknowledged once it is written, whatever it asked for.
     AckBeforeSync,
+    /// Rooms that write old records again give them up before the copies are on disk, and so does the journal. Only a room can
+    /// show it.
+    UnlinkBeforeCopy,
 }
 
 impl Planted {
-    /// Each of them.
+    /// Each of the journal's own.
     pub const ALL: [Self; 17] = [
         Self::SkipSync,
         Self::SkipSyncOnRotate,
@@ -63,6 +66,9 @@ impl Planted {
 
     /// The bug of this name, as `Debug` prints it.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|bug| format!("{bug:?}").eq_ignore_ascii_case(name))
+        Self::ALL
+            .into_iter()
+            .chain([Self::UnlinkBeforeCopy])
+            .find(|bug| format!("{bug:?}").eq_ignore_ascii_case(name))
     }
 }

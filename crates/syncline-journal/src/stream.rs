@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use syncline_core::Result;
 
-use crate::{Commit, Durability, Seq, journal::Handle};
+use crate::{Commit, Durability, Seq, Space, Transaction, journal::Handle};
 
 /// One record of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,13 @@ pub trait Owner: Send + Sync {
     /// Takes note of a record that is as durable as it was asked to be. Called on the journal's threads: it must be quick,
     /// must not block, must not wait for this journal, and must not register or release a stream of it.
     fn apply(&self, entry: Entry);
+
+    /// Another stream [asks for room](Stream::ask_for_room): an owner that can write its oldest records again, and truncate,
+    /// does some of it, and says whether there is more. Called on a thread or task of the other's, under no lock of the journal; it must be quick and must not
+    /// wait. Most owners truncate by themselves, and have nothing to do.
+    fn make_room(&self) -> bool {
+        false
+    }
 }
 
 /// A registered stream. Clones name the same stream.
@@ -56,6 +63,27 @@ impl Stream {
     /// It is not durable by itself: after a crash records may be replayed that were truncated before.
     pub fn truncate_below(&self, seq: Seq) {
         self.handle.truncate(self.id, seq.get());
+    }
+
+    /// Says how many bytes of records this stream needs, and returns how the journal stands.
+    pub fn space(&self, live_bytes: u64) -> Space {
+        self.handle.space(self.id, live_bytes)
+    }
+
+    /// Asks the owners of all other streams to [make room](Owner::make_room); returns whether one of them has more to do.
+    pub fn ask_for_room(&self) -> bool {
+        self.handle.ask_for_room(self.id)
+    }
+
+    /// Whether rooms are to give up old records before their copies are on disk: a deliberate bug.
+    #[doc(hidden)]
+    pub fn unlinks_before_copies(&self) -> bool {
+        self.handle.unlinks_before_copies()
+    }
+
+    /// Begins a transaction over any streams of this one's journal.
+    pub fn transaction(&self) -> Transaction {
+        self.handle.transaction()
     }
 
     /// Lets go of the stream: its owner hears of no more records, and another may register it.

@@ -20,6 +20,8 @@ pub struct Transaction {
     pub(crate) handle: Arc<Handle>,
     pub(crate) submission: Submission,
     pub(crate) reservations: Reservations,
+    /// Whether one of them asks for `Sync`.
+    pub(crate) is_synced: bool,
     /// Bytes of the records, and bytes that they take in a frame.
     pub(crate) bytes: usize,
     pub(crate) framed: usize,
@@ -58,6 +60,12 @@ impl Transaction {
     /// back otherwise. What holds one is committed with `Sync`, whatever is asked: nobody may see what is reserved for before
     /// it survives.
     pub fn reserve(&mut self, reservation: Box<dyn Reservation>) {
+        self.is_synced = true;
+        self.reservations.push(reservation);
+    }
+
+    /// The same for what may be seen as soon as it is as durable as was asked: the durability stays.
+    pub fn accompany(&mut self, reservation: Box<dyn Reservation>) {
         self.reservations.push(reservation);
     }
 
@@ -88,7 +96,7 @@ impl Transaction {
         if self.submission.records.is_empty() {
             return Err(Error::new(ErrorKind::Invalid, "the transaction holds no records"));
         }
-        let durability = if self.reservations.is_empty() { durability } else { Durability::Sync };
+        let durability = if self.is_synced { Durability::Sync } else { durability };
         self.handle.submit(self.submission, self.reservations, durability)
     }
 }

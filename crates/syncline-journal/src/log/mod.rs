@@ -169,6 +169,16 @@ impl Log {
         self.poisoned.as_ref()
     }
 
+    /// Segments that are not written any more, oldest first.
+    pub(crate) fn sealed(&self) -> impl Iterator<Item = &Segment> {
+        self.sealed.values()
+    }
+
+    /// The segment that is being written.
+    pub(crate) fn active(&self) -> &Segment {
+        &self.active.segment
+    }
+
     /// All segments, the active one last, as they are now.
     pub(crate) fn segments(&self) -> Vec<Segment> {
         self.sealed.values().chain([&self.active.segment]).cloned().collect()

@@ -20,7 +20,7 @@ impl Log {
         self.sealed.values().any(|segment| self.is_dead(segment))
     }
 
-    fn is_dead(&self, segment: &Segment) -> bool {
+    pub(crate) fn is_dead(&self, segment: &Segment) -> bool {
         let slack = u64::from(planted!(self.config, RemoveLive));
         segment.last_of.iter().all(|(stream, last)| {
             self.manifest.streams.get(stream).is_some_and(|entry| *last < entry.low_water + slack)
@@ -42,7 +42,9 @@ impl Log {
         if !self.has_dead() {
             return Ok(());
         }
-        self.sync()?;
+        if !planted!(self.config, UnlinkBeforeCopy) {
+            self.sync()?;
+        }
         let sealed = std::mem::take(&mut self.sealed);
         let (dead, live): (BTreeMap<_, _>, _) = sealed.into_iter().partition(|(_, segment)| self.is_dead(segment));
         self.sealed = live;
