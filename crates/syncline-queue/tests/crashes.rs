@@ -22,7 +22,7 @@ const HISTORIES: u64 = 40;
 const LIVES: usize = 4;
 const STEPS: usize = 25;
 const IMAGES: usize = 8;
-const SEGMENT_BYTES: u64 = 64 * 1_024;
+const SEGMENT_BYTES: u64 = 4 * 1_024;
 const MAX_ATTEMPTS: u16 = 4;
 const ROOM: Admission = Admission { capacity: 10_000, unique_ids: true };
 
@@ -53,7 +53,7 @@ struct Life {
 
 impl Life {
     fn open(disk: &SimDisk) -> Self {
-        // Small segments, so that a history fills several.
+        // Small segments, so that a history fills several, and what is needed has to be moved forward.
         let config = Config { segment_bytes: SEGMENT_BYTES, ..Config::default() };
         let journal = Journal::open(Arc::new(disk.clone()), config).unwrap().journal;
         let queue = JournalQueueStorage::open(&journal, "jobs").unwrap();

@@ -14,6 +14,7 @@ const REQUIRED: &[&str] = &[
     "docs/GLOSSARY.md",
     "docs/reference.md",
     "docs/formats/journal-v1.md",
+    "docs/formats/queue-v1.md",
 ];
 
 /// A reader decides on one screen and a scroll.

@@ -7,6 +7,14 @@ use super::{Applied, Entry, Millis, Phase, Push, State};
 impl<B> State<B> {
     /// Takes one step.
     pub(crate) fn apply(&mut self, entry: Entry<B>) -> Applied<B> {
+        let Some(seq) = entry.weighs() else { return self.take(entry) };
+        let before = self.weight_of(seq);
+        let applied = self.take(entry);
+        self.bytes = (self.bytes + self.weight_of(seq)).saturating_sub(before);
+        applied
+    }
+
+    fn take(&mut self, entry: Entry<B>) -> Applied<B> {
         match entry {
             Entry::Push(push) => self.push(*push),
             Entry::Claim { seq } => self.claim(seq),
@@ -19,6 +27,8 @@ impl<B> State<B> {
             Entry::Defer { seq, at } => self.put_back(seq, false, Some(at)),
             Entry::Bury { seq, at, reason, error } => self.bury(seq, at, reason, error),
             Entry::Redrive { seq, at } => self.redrive(seq, at),
+            Entry::Move(moved) => self.move_in(*moved),
+            Entry::Key { seq, dedup } => self.keep_key(&dedup, seq),
         }
     }
 
@@ -73,14 +83,19 @@ impl<B> State<B> {
         let Some(slot) = self.slab.get_mut(at) else { return Applied::Moot };
         slot.token = slot.token.wrapping_add(1);
         slot.attempts = slot.attempts.saturating_add(1);
-        let lane = slot.lane;
+        self.hand_out(at);
+        Applied::Done
+    }
+
+    /// What stands nowhere is in hand.
+    pub(super) fn hand_out(&mut self, at: u32) {
+        let Some((seq, lane)) = self.slab.get(at).map(|slot| (slot.seq, slot.lane)) else { return };
         self.leases.begin(seq);
         self.enter(at, Phase::Leased);
         if let Some(lane) = lane {
             self.lanes.hand_out(lane);
             self.arrange(lane);
         }
-        Applied::Done
     }
 
     fn retry(&mut self, seq: u64, at_time: Millis, error: Box<str>) -> Applied<B> {

@@ -17,6 +17,15 @@ impl<B> State<B> {
         self.counts
     }
 
+    /// Bytes that the items take in records, without what they carry.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn weight_of(&self, seq: u64) -> u64 {
+        self.of_seq(seq).filter(|slot| slot.phase != Phase::Reserved).map_or(0, Slot::weight)
+    }
+
     /// All items, the dead ones too.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

@@ -27,6 +27,16 @@ impl Dedups {
             .map(|holder| holder.seq)
     }
 
+    /// Whether the item that holds `key` lives.
+    pub(crate) fn lives(&self, key: &str) -> bool {
+        self.keys.get(key).is_some_and(|holder| holder.lives)
+    }
+
+    /// The key that `seq` left behind until `until`.
+    pub(crate) fn left(&self, until: Millis, seq: u64) -> Option<&str> {
+        self.ends.get(&(until, seq)).map(|key| &**key)
+    }
+
     /// Until when `seq` holds `key` at least.
     pub(crate) fn until(&self, key: &str, seq: u64) -> Option<Millis> {
         self.keys.get(key).filter(|holder| holder.seq == seq).map(|holder| holder.until)

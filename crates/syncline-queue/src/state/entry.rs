@@ -2,7 +2,7 @@
 
 use syncline_core::{Priority, port::DeadReason};
 
-use super::slot::Millis;
+use super::{moved::Moved, slot::Millis};
 
 /// One step. An item is named by its seq, which is the queue's own, so that records can be moved within a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,26 @@ pub(crate) enum Entry<B> {
     Redrive { seq: u64, at: Millis },
     /// It was withdrawn before it was done, or is dead and was thrown away.
     Drop { seq: u64 },
+    /// It stands whole in this record, and needs none of before.
+    Move(Box<Moved<B>>),
+    /// The item is gone, and its key stays taken for its time.
+    Key { seq: u64, dedup: Dedup },
+}
+
+impl<B> Entry<B> {
+    /// The item whose size in records may change by it.
+    pub(super) fn weighs(&self) -> Option<u64> {
+        match self {
+            Self::Push(push) => Some(push.seq),
+            Self::Move(moved) => Some(moved.push.seq),
+            Self::Complete { seq }
+            | Self::Retry { seq, .. }
+            | Self::Bury { seq, .. }
+            | Self::Redrive { seq, .. }
+            | Self::Drop { seq } => Some(*seq),
+            Self::Claim { .. } | Self::Return { .. } | Self::Defer { .. } | Self::Key { .. } => None,
+        }
+    }
 }
 
 /// What is accepted.

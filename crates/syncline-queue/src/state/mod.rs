@@ -19,6 +19,7 @@ mod entry;
 mod lanes;
 mod leases;
 mod list;
+mod moved;
 mod order;
 mod place;
 mod reserve;
@@ -33,6 +34,7 @@ use std::collections::BTreeMap;
 pub(crate) use self::{
     counts::Counts,
     entry::{Dedup, Entry, Push},
+    moved::{Moved, Stand},
     slot::{Extra, Millis, Phase, Slot},
 };
 use self::{dedup::Dedups, lanes::Lanes, leases::Leases, order::Order, slab::Slab};
@@ -57,6 +59,8 @@ pub(crate) struct State<B> {
     /// Dead items by their death.
     dead: BTreeMap<(Millis, u64), u32>,
     counts: Counts,
+    /// Bytes that the items take in records, without what they carry.
+    bytes: u64,
     next_seq: u64,
 }
 
@@ -75,6 +79,8 @@ pub(crate) enum Applied<B> {
     Done,
     /// The item is gone; this is what it carried.
     Gone(B),
+    /// The item carries something else; this is what it carried.
+    Replaced(B),
     /// There is no such item, or it does not stand where the step expects it. Nothing changed.
     Moot,
 }
@@ -102,6 +108,7 @@ impl<B> Default for State<B> {
             behind: BTreeMap::new(),
             dead: BTreeMap::new(),
             counts: Counts::default(),
+            bytes: 0,
             next_seq: 0,
         }
     }

@@ -40,6 +40,12 @@ impl<B> Slab<B> {
         self.slots.len() - self.free.len()
     }
 
+    /// The slots from this number on, free ones too.
+    pub(crate) fn slots_from(&self, at: u32) -> impl Iterator<Item = (u32, Option<&Slot<B>>)> {
+        let rest = self.slots.get(at as usize..).unwrap_or_default();
+        (at..).zip(rest).map(|(at, slot)| (at, slot.as_ref()))
+    }
+
     pub(crate) fn get(&self, at: u32) -> Option<&Slot<B>> {
         self.slots.get(at as usize)?.as_ref()
     }

@@ -68,6 +68,9 @@ pub(crate) struct Extra {
 /// Most errors that are kept of one item: the first causes of a long story are seldom its last ones, but memory has a bound.
 pub(crate) const ERRORS_MAX: usize = 8;
 
+/// What the numbers of an item take in a record, about.
+const ITEM_BYTES: usize = 48;
+
 impl<B> Slot<B> {
     /// Its place among those of its level.
     pub(crate) fn place(&self) -> (Millis, u64) {
@@ -83,6 +86,15 @@ impl<B> Slot<B> {
     pub(crate) fn be_due(&mut self, at: Millis) {
         self.extra_mut();
         self.eligible_at = at;
+    }
+
+    /// Bytes that it takes in a record, without what it carries.
+    pub(crate) fn weight(&self) -> u64 {
+        let extra = self.extra.as_ref().map_or(0, |extra| {
+            let texts = extra.errors.iter().chain(&extra.dedup).chain(&extra.left_lane);
+            texts.map(|text| text.len() + 1).sum::<usize>()
+        });
+        (ITEM_BYTES + self.id.len() + extra) as u64
     }
 
     pub(crate) fn is_exhausted(&self) -> bool {

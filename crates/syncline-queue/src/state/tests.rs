@@ -262,6 +262,31 @@ fn recovered(state: &State<u64>, journal: Vec<Entry<u64>>, at_once: u16) {
         let shape = |slot: &Slot<u64>| format!("{:?} {:?} {} {}", slot.phase, slot.place(), slot.attempts, slot.token);
         assert_eq!(again.of_seq(seq).map(shape), state.of_seq(seq).map(shape));
     }
+    moved(state, at_once);
+}
+
+/// So do the items alone, each written down whole, in whatever order.
+fn moved(state: &State<u64>, at_once: u16) {
+    let mut seqs: Vec<_> = (0..state.next_seq()).filter(|seq| state.of_seq(*seq).is_some()).collect();
+    for _ in 0..2 {
+        seqs.reverse();
+        let mut again = State::default();
+        again.allow_of_lane(at_once);
+        for seq in &seqs {
+            let whole = state.whole(*seq, state.of_seq(*seq).unwrap().body).unwrap();
+            assert_eq!(again.apply(Entry::Move(Box::new(whole.clone()))), Applied::Done);
+            assert_eq!(again.apply(Entry::Move(Box::new(whole))), Applied::Replaced(seq * 7));
+        }
+        assert_eq!((again.counts(), again.len(), again.bytes()), (state.counts(), state.len(), state.bytes()));
+        for seq in &seqs {
+            assert_eq!(again.whole(*seq, ()), state.whole(*seq, ()));
+            assert_eq!(again.of_seq(*seq).map(|slot| slot.phase), state.of_seq(*seq).map(|slot| slot.phase));
+        }
+        for now in [1_000, 5_000, 100_000] {
+            assert_eq!(again.next(now, None).map(|slot| slot.seq), state.next(now, None).map(|slot| slot.seq));
+            assert_eq!(again.expired(now), state.expired(now));
+        }
+    }
 }
 
 fn plain(state: &State<u64>, now: Millis) -> Push<u64> {

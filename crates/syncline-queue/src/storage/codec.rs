@@ -6,14 +6,15 @@
 //! text    = length varint | UTF-8
 //! ```
 //!
-//! Numbers are LEB128. A record is read whole or not at all; what the journal gives back is what was written, so that bytes
-//! which make no sense are damage or a newer format, and are refused by name.
+//! `docs/formats/queue-v1.md` says what each kind has. Numbers are LEB128. A record is read whole or not at all; what the
+//! journal gives back is what was written, so that bytes which make no sense are damage or a newer format, and are refused by
+//! name.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use syncline_core::{Error, ErrorKind, Priority, Result, port::DeadReason};
 
 use super::body::Body;
-use crate::state::{Dedup, Entry, Millis, Push};
+use crate::state::{Dedup, Entry, Millis, Moved, Push, Stand};
 
 const FORMAT: u8 = 1;
 const AHEAD: u8 = 1;
@@ -27,10 +28,17 @@ const BURY: u8 = 6;
 const REDRIVE: u8 = 7;
 const DROP: u8 = 8;
 const DEFER: u8 = 9;
+const MOVE: u8 = 10;
+const KEY: u8 = 11;
 
 const HAS_LANE: u8 = 1;
 const HAS_DEDUP: u8 = 2;
 const HAS_EXPIRY: u8 = 4;
+
+/// Where a moved item stands. A dead one adds its reason to the last of them.
+const WAITING: u8 = 0;
+const LEASED: u8 = 1;
+const DEAD: u8 = 2;
 
 /// The steps of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +65,10 @@ pub(crate) fn encode(record: &Record) -> Bytes {
 
 fn put_entry(out: &mut BytesMut, entry: &Entry<Body>) {
     match entry {
-        Entry::Push(push) => put_push(out, push),
+        Entry::Push(push) => {
+            put_step(out, PUSH, push.seq);
+            put_push(out, push);
+        }
         Entry::Claim { seq } => put_step(out, CLAIM, *seq),
         Entry::Complete { seq } => put_step(out, COMPLETE, *seq),
         Entry::Retry { seq, at, error } => {
@@ -84,11 +95,41 @@ fn put_entry(out: &mut BytesMut, entry: &Entry<Body>) {
             put_step(out, DEFER, *seq);
             put_number(out, *at);
         }
+        Entry::Move(moved) => put_moved(out, moved),
+        Entry::Key { seq, dedup } => {
+            put_step(out, KEY, *seq);
+            put_dedup(out, dedup);
+        }
     }
 }
 
+fn put_moved(out: &mut BytesMut, moved: &Moved<Body>) {
+    put_step(out, MOVE, moved.push.seq);
+    match moved.stand {
+        Stand::Waiting => out.put_u8(WAITING),
+        Stand::Leased => out.put_u8(LEASED),
+        Stand::Dead(reason, died_at) => {
+            out.put_u8(DEAD + reason_number(reason));
+            put_number(out, died_at);
+        }
+    }
+    out.put_u8(u8::from(moved.holds_key));
+    put_number(out, u64::from(moved.attempts));
+    put_number(out, u64::from(moved.token));
+    put_number(out, moved.lane_place);
+    put_number(out, moved.errors.len() as u64);
+    for error in &moved.errors {
+        put_text(out, error);
+    }
+    put_push(out, &moved.push);
+}
+
+fn put_dedup(out: &mut BytesMut, dedup: &Dedup) {
+    put_text(out, &dedup.key);
+    put_number(out, dedup.until);
+}
+
 fn put_push(out: &mut BytesMut, push: &Push<Body>) {
-    put_step(out, PUSH, push.seq);
     let has = |is: bool, flag: u8| if is { flag } else { 0 };
     let flags = has(push.lane.is_some(), HAS_LANE)
         | has(push.dedup.is_some(), HAS_DEDUP)
@@ -102,8 +143,7 @@ fn put_push(out: &mut BytesMut, push: &Push<Body>) {
         put_text(out, lane);
     }
     if let Some(dedup) = &push.dedup {
-        put_text(out, &dedup.key);
-        put_number(out, dedup.until);
+        put_dedup(out, dedup);
     }
     if let Some(expires_at) = push.expires_at {
         put_number(out, expires_at);
@@ -172,8 +212,32 @@ fn take_entry(bytes: &mut Bytes, home: u64) -> Result<Entry<Body>> {
         REDRIVE => Entry::Redrive { seq, at: take_number(bytes)? },
         DROP => Entry::Drop { seq },
         DEFER => Entry::Defer { seq, at: take_number(bytes)? },
+        MOVE => Entry::Move(Box::new(take_moved(bytes, seq, home)?)),
+        KEY => Entry::Key { seq, dedup: take_dedup(bytes)? },
         other => return Err(corrupt(&format!("a step of kind {other}"))),
     })
+}
+
+fn take_moved(bytes: &mut Bytes, seq: u64, home: u64) -> Result<Moved<Body>> {
+    let stand = match take_byte(bytes)? {
+        WAITING => Stand::Waiting,
+        LEASED => Stand::Leased,
+        number => Stand::Dead(reason(number - DEAD)?, take_number(bytes)?),
+    };
+    let holds_key = take_byte(bytes)? != 0;
+    let attempts = u16::try_from(take_number(bytes)?).map_err(|_| corrupt("too many attempts"))?;
+    let token = u32::try_from(take_number(bytes)?).map_err(|_| corrupt("too many leases"))?;
+    let lane_place = take_number(bytes)?;
+    let mut errors = Vec::new();
+    for _ in 0..take_number(bytes)? {
+        errors.push(take_text(bytes)?);
+    }
+    let push = take_push(bytes, seq, home)?;
+    Ok(Moved { push, attempts, token, lane_place, holds_key, errors, stand })
+}
+
+fn take_dedup(bytes: &mut Bytes) -> Result<Dedup> {
+    Ok(Dedup { key: take_text(bytes)?, until: take_number(bytes)? })
 }
 
 fn take_push(bytes: &mut Bytes, seq: u64, home: u64) -> Result<Push<Body>> {
@@ -184,11 +248,7 @@ fn take_push(bytes: &mut Bytes, seq: u64, home: u64) -> Result<Push<Body>> {
     let max_attempts = u16::try_from(take_number(bytes)?).map_err(|_| corrupt("too many attempts"))?;
     let id = take_text(bytes)?;
     let lane = if flags & HAS_LANE != 0 { Some(take_text(bytes)?) } else { None };
-    let dedup = if flags & HAS_DEDUP != 0 {
-        Some(Dedup { key: take_text(bytes)?, until: take_number(bytes)? })
-    } else {
-        None
-    };
+    let dedup = if flags & HAS_DEDUP != 0 { Some(take_dedup(bytes)?) } else { None };
     let expires_at = if flags & HAS_EXPIRY != 0 { Some(take_number(bytes)?) } else { None };
     let length = take_length(bytes)?;
     let body = Body { bytes: bytes.split_to(length), home };
@@ -259,23 +319,41 @@ mod tests {
         ".{0,12}".prop_map(Into::into)
     }
 
-    fn push() -> impl Strategy<Value = Entry<Body>> {
+    fn push() -> impl Strategy<Value = Push<Body>> {
         let names = (text(), prop::option::of(text()), prop::option::of((text(), any::<u64>())));
         let numbers = (any::<u64>(), 0..5_u8, any::<u64>(), any::<u16>(), prop::option::of(any::<u64>()));
         let bytes = prop::collection::vec(any::<u8>(), 0..40);
         (names, numbers, bytes).prop_map(
-            |((id, lane, dedup), (seq, level, eligible_at, max_attempts, expires_at), bytes)| {
-                Entry::Push(Box::new(Push {
-                    seq,
-                    id,
-                    priority: Priority::from_number(level).unwrap(),
-                    eligible_at,
-                    max_attempts,
-                    lane,
-                    dedup: dedup.map(|(key, until)| Dedup { key, until }),
-                    expires_at,
-                    body: Body { bytes: bytes.into(), home: 77 },
-                }))
+            |((id, lane, dedup), (seq, level, eligible_at, max_attempts, expires_at), bytes)| Push {
+                seq,
+                id,
+                priority: Priority::from_number(level).unwrap(),
+                eligible_at,
+                max_attempts,
+                lane,
+                dedup: dedup.map(|(key, until)| Dedup { key, until }),
+                expires_at,
+                body: Body { bytes: bytes.into(), home: 77 },
+            },
+        )
+    }
+
+    fn moved() -> impl Strategy<Value = Moved<Body>> {
+        let stand = prop_oneof![
+            Just(Stand::Waiting),
+            Just(Stand::Leased),
+            (0..4_usize, any::<u64>()).prop_map(|(reason, at)| Stand::Dead(REASONS[reason], at)),
+        ];
+        let numbers = (any::<u16>(), any::<u32>(), any::<u64>(), any::<bool>());
+        (push(), stand, numbers, prop::collection::vec(text(), 0..4)).prop_map(
+            |(push, stand, (attempts, token, lane_place, holds_key), errors)| Moved {
+                push,
+                attempts,
+                token,
+                lane_place,
+                holds_key,
+                errors,
+                stand,
             },
         )
     }
@@ -283,7 +361,9 @@ mod tests {
     fn entry() -> impl Strategy<Value = Entry<Body>> {
         let seq = || any::<u64>();
         prop_oneof![
-            push(),
+            push().prop_map(|push| Entry::Push(Box::new(push))),
+            moved().prop_map(|moved| Entry::Move(Box::new(moved))),
+            (seq(), text(), seq()).prop_map(|(seq, key, until)| Entry::Key { seq, dedup: Dedup { key, until } }),
             seq().prop_map(|seq| Entry::Claim { seq }),
             seq().prop_map(|seq| Entry::Complete { seq }),
             (seq(), seq(), text()).prop_map(|(seq, at, error)| Entry::Retry { seq, at, error }),

@@ -19,6 +19,11 @@ impl QueueClock {
         Self { latest, seen: Instant::default() }
     }
 
+    /// The latest time that it gave.
+    pub(crate) fn latest(&self) -> Millis {
+        self.latest
+    }
+
     /// The time at `now`.
     pub(crate) fn at(&mut self, now: Moment) -> Millis {
         let carried = if self.seen == Instant::default() {

@@ -31,8 +31,8 @@ impl Inner {
         while let Some(first) = self.pinned.first_entry()
             && first.key().0 <= time
         {
-            let ((_, home), count) = first.remove_entry();
-            self.leave(home, count);
+            let home = first.remove();
+            self.leave(home);
         }
         (reaped, entries)
     }

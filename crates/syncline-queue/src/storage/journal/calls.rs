@@ -4,7 +4,7 @@ use syncline_core::{
     Result,
     port::{Admission, Moment, NewItem, Pushed, Reaped, Settled, Settlement},
 };
-use syncline_journal::{Durability, Seq};
+use syncline_journal::Durability;
 
 use super::{JournalQueueStorage, carried_out, codec::Record, plan, steps::seq_of};
 use crate::{
@@ -83,16 +83,16 @@ impl JournalQueueStorage {
     }
 
     pub(super) async fn reap_some(&self, now: Moment) -> Result<Reaped> {
-        let (reaped, needed, commit) = {
+        let (mut reaped, commit) = {
             let mut inner = self.inner();
             let time = inner.clock.at(now);
             let (reaped, entries) = inner.reap(now, time);
             let record = Record { is_ahead: true, time, entries };
-            (reaped, inner.needed_from(), self.submit(&inner, &record, Durability::Buffered)?)
+            (reaped, self.submit(&inner, &record, Durability::Buffered)?)
         };
         // What was done is done in memory; should it not be written, it is done again after a restart.
         carried_out(commit).await?;
-        self.stream.truncate_below(Seq::new(needed));
+        reaped.more |= self.give_room().await?;
         Ok(reaped)
     }
 }

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use syncline_core::{Error, Instant, Result};
 
-use super::{codec::Record, plan, steps::seq_of};
+use super::{codec::Record, moving::Sweep, plan, steps::seq_of};
 use crate::{
-    state::{Applied, Entry, Millis, State},
+    state::{Applied, Dedup, Entry, Millis, State},
     storage::{body::Body, time::QueueClock},
 };
+
+/// Bytes that a key without an item takes in a record beside its text, about.
+pub(super) const KEY_BYTES: u64 = 24;
 
 #[derive(Default)]
 pub(super) struct Inner {
@@ -16,10 +19,14 @@ pub(super) struct Inner {
     pub(super) clock: QueueClock,
     /// Items being settled, and when their leases would have ended.
     pub(super) settling: HashMap<u64, Option<Instant>>,
-    /// How many items need the record at a place of the journal.
+    /// How many items and keys need the record at a place of the journal.
     pub(super) homes: BTreeMap<u64, u32>,
-    /// Records that are needed until a time for the keys in them, though their items are gone.
-    pub(super) pinned: BTreeMap<(Millis, u64), u32>,
+    /// Keys that are taken until a time though their items, by seq, are gone; and the records that hold them.
+    pub(super) pinned: BTreeMap<(Millis, u64), u64>,
+    /// Bytes that all items carry.
+    body_bytes: u64,
+    /// How far what is needed has been moved forward.
+    pub(super) sweep: Option<Sweep>,
     /// The place after the last record before which none is on its way.
     pub(super) end: u64,
     /// The time of the last record.
@@ -41,38 +48,74 @@ impl Inner {
             return;
         }
         for entry in record.entries {
-            self.step(entry);
+            match entry {
+                Entry::Key { seq: item, dedup } => self.keep_key(item, dedup, seq),
+                entry => self.step(entry),
+            }
         }
     }
 
     /// Takes a step and keeps account of the records that are needed.
-    pub(super) fn step(&mut self, entry: Entry<Body>) {
+    fn step(&mut self, entry: Entry<Body>) {
         self.settling.remove(&seq_of(&entry).unwrap_or(u64::MAX));
-        let pushed = match &entry {
-            Entry::Push(push) => Some(push.body.home),
+        let arrived = match &entry {
+            Entry::Push(push) => Some(&push.body),
+            // Its end was carried out while its copy was on its way.
+            Entry::Move(moved) if self.is_live && self.state.of_seq(moved.push.seq).is_none() => return,
+            Entry::Move(moved) => Some(&moved.push.body),
             _ => None,
         };
-        let key_until = match &entry {
-            Entry::Complete { seq } | Entry::Drop { seq } => self.state.key_until(*seq),
+        let arrived = arrived.map(|body| (body.home, body.bytes.len() as u64));
+        let key = match &entry {
+            Entry::Complete { seq } | Entry::Drop { seq } => self.state.key_until(*seq).map(|until| (until, *seq)),
             _ => None,
         };
-        match self.state.apply(entry) {
-            Applied::Done => {
-                if let Some(home) = pushed {
-                    *self.homes.entry(home).or_default() += 1;
+        match (self.state.apply(entry), arrived) {
+            (Applied::Done, Some((home, bytes))) => {
+                *self.homes.entry(home).or_default() += 1;
+                self.body_bytes += bytes;
+            }
+            (Applied::Replaced(body), Some((home, _))) => {
+                *self.homes.entry(home).or_default() += 1;
+                self.leave(body.home);
+            }
+            (Applied::Gone(body), _) => {
+                self.body_bytes = self.body_bytes.saturating_sub(body.bytes.len() as u64);
+                match key.filter(|(until, _)| *until > self.time) {
+                    Some(key) => drop(self.pinned.insert(key, body.home)),
+                    None => self.leave(body.home),
                 }
             }
-            Applied::Gone(body) => match key_until.filter(|until| *until > self.time) {
-                Some(until) => *self.pinned.entry((until, body.home)).or_default() += 1,
-                None => self.leave(body.home, 1),
-            },
-            Applied::Moot => {}
+            (Applied::Done | Applied::Replaced(_) | Applied::Moot, _) => {}
         }
     }
 
-    pub(super) fn leave(&mut self, home: u64, count: u32) {
+    /// A key without an item stands in the record at `home` too.
+    fn keep_key(&mut self, seq: u64, dedup: Dedup, home: u64) {
+        match self.pinned.get_mut(&(dedup.until, seq)) {
+            Some(place) => {
+                let before = std::mem::replace(place, home);
+                self.leave(before);
+            }
+            // Its time was over while its copy was on its way.
+            None if self.is_live => return,
+            None => {
+                self.pinned.insert((dedup.until, seq), home);
+                self.state.apply(Entry::Key { seq, dedup });
+            }
+        }
+        *self.homes.entry(home).or_default() += 1;
+    }
+
+    /// Bytes of records that are needed.
+    pub(super) fn bytes(&self) -> u64 {
+        self.body_bytes + self.state.bytes() + self.pinned.len() as u64 * KEY_BYTES * 4
+    }
+
+    /// One thing less needs the record at `home`.
+    pub(super) fn leave(&mut self, home: u64) {
         if let Some(needed) = self.homes.get_mut(&home) {
-            *needed = needed.saturating_sub(count);
+            *needed = needed.saturating_sub(1);
             if *needed == 0 {
                 self.homes.remove(&home);
             }

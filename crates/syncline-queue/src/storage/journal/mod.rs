@@ -20,21 +20,22 @@ mod claims;
 #[cfg(test)]
 mod durability_tests;
 mod inner;
+mod moving;
 #[cfg(test)]
 mod order_tests;
 mod owner;
+mod policy;
 mod port;
+mod room;
 mod settling;
 mod staged;
 mod steps;
 mod take_in;
+mod underway;
 
 use std::{
     fmt,
-    sync::{
-        Arc, MutexGuard,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, MutexGuard, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -44,7 +45,10 @@ use syncline_core::{
 };
 use syncline_journal::{Commit, Durability, Journal, Owner, Stream};
 
-use self::{inner::Inner, owner::Shared};
+use self::{
+    inner::Inner,
+    owner::{Handing, Shared},
+};
 use super::{
     codec::{self, Record},
     list, plan,
@@ -56,13 +60,10 @@ const STREAM_PREFIX: &str = "queue/";
 /// A queue on a journal.
 pub struct JournalQueueStorage {
     shared: Arc<Shared>,
-    journal: Journal,
     stream: Stream,
     /// When pushes and outcomes are answered. Other than `Sync`, nothing of this queue is staged in transactions: those are
     /// synced, and what is buffered would overtake them.
     durability: Durability,
-    /// Bytes of all records that were appended here.
-    appended_bytes: AtomicU64,
 }
 
 impl JournalQueueStorage {
@@ -93,13 +94,7 @@ impl JournalQueueStorage {
     pub fn open(journal: &Journal, name: &str) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let stream = journal.stream(&format!("{STREAM_PREFIX}{name}"), Arc::clone(&shared) as Arc<dyn Owner>)?;
-        let storage = Self {
-            shared,
-            journal: journal.clone(),
-            stream,
-            durability: Durability::Sync,
-            appended_bytes: AtomicU64::new(0),
-        };
+        let storage = Self { shared, stream, durability: Durability::Sync };
         let commit = {
             let mut inner = storage.inner();
             let orphans = inner.go_live()?;
@@ -109,6 +104,8 @@ impl JournalQueueStorage {
         if let Some(commit) = commit {
             commit.wait()?;
         }
+        storage.make_room_at_opening()?;
+        storage.shared.stream.get_or_init(|| storage.stream.clone());
         Ok(storage)
     }
 
@@ -123,24 +120,20 @@ impl JournalQueueStorage {
     }
 
     /// Hands steps to the journal; `None` where there are none. Who decides on them holds the lock until this returned.
-    fn submit(&self, _decided_under: &Inner, record: &Record, durability: Durability) -> Result<Option<Commit>> {
-        if record.entries.is_empty() {
-            return Ok(None);
-        }
-        let bytes = codec::encode(record);
-        self.appended_bytes.fetch_add(bytes.len() as u64, Relaxed);
-        let mut transaction = self.journal.transaction();
-        if !record.entries.iter().any(|entry| matches!(entry, Entry::Push(_))) {
+    fn submit(&self, decided_under: &Inner, record: &Record, durability: Durability) -> Result<Option<Commit>> {
+        let seqs = record.entries.iter().filter(|_| !record.is_ahead).filter_map(steps::seq_of);
+        let handing = Handing {
+            durability,
             // Only taking work off a full disk frees its space: what pushes nothing may use what is reserved for that.
-            transaction.essential();
-        }
-        transaction.stage(&self.stream, bytes)?;
-        transaction.commit(durability).map(Some)
+            is_essential: !record.entries.iter().any(|entry| matches!(entry, Entry::Push(_))),
+            mark: self.shared.underway.mark(seqs.collect()),
+        };
+        self.shared.hand_over(&self.stream, decided_under, record, handing)
     }
 
     /// Bytes of all records that were appended here, before they were compressed.
     pub(crate) fn appended_bytes(&self) -> u64 {
-        self.appended_bytes.load(Relaxed)
+        self.shared.appended_bytes.load(Relaxed)
     }
 
     /// Tells `bell` of all that is carried out from now on.

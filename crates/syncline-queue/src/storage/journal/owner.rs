@@ -1,10 +1,19 @@
 //! The owner of the stream: told of every record, live and in recovery.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
-use syncline_journal::Owner;
+use syncline_core::Result;
+use syncline_journal::{Commit, Durability, Owner, Reservation, Stream};
 
-use super::{codec, inner::Inner};
+use super::{
+    codec::{self, Record},
+    inner::Inner,
+    room::Step,
+    underway::Underway,
+};
 use crate::queue::Bell;
 
 /// The owner of the stream.
@@ -13,12 +22,49 @@ pub(super) struct Shared {
     pub(super) inner: Mutex<Inner>,
     /// Who is told when something was carried out.
     pub(super) bell: OnceLock<Arc<Bell>>,
+    /// Items that will be settled, withdrawn, redriven or moved by a record on its way.
+    pub(super) underway: Arc<Underway>,
+    /// The stream, once it is live. It leads back here until the storage lets go of it.
+    pub(super) stream: OnceLock<Stream>,
+    /// Bytes of all records that were appended here.
+    pub(super) appended_bytes: AtomicU64,
+}
+
+/// How a record is handed over.
+pub(super) struct Handing {
+    pub(super) durability: Durability,
+    /// Whether it may use what a full disk keeps for what frees space.
+    pub(super) is_essential: bool,
+    /// What goes with it, and is given up once it was carried out or refused.
+    pub(super) mark: Box<dyn Reservation>,
 }
 
 impl Shared {
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
         // Each critical section leaves the state whole, so a panic elsewhere does not spoil it.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands steps to the journal; `None` where there are none. Who decides on them holds the lock until this returned.
+    pub(super) fn hand_over(
+        &self,
+        stream: &Stream,
+        _decided_under: &Inner,
+        record: &Record,
+        handing: Handing,
+    ) -> Result<Option<Commit>> {
+        if record.entries.is_empty() {
+            return Ok(None);
+        }
+        let bytes = codec::encode(record);
+        self.appended_bytes.fetch_add(bytes.len() as u64, Relaxed);
+        let mut transaction = stream.transaction();
+        if handing.is_essential {
+            transaction.essential();
+        }
+        transaction.accompany(handing.mark);
+        transaction.stage(stream, bytes)?;
+        transaction.commit(handing.durability).map(Some)
     }
 }
 
@@ -39,5 +85,10 @@ impl Owner for Shared {
                 inner.fault.get_or_insert(error);
             }
         }
+    }
+    fn make_room(&self) -> bool {
+        let Some(stream) = self.stream.get() else { return false };
+        // Who has this queue hears of what is wrong with the journal by the next call.
+        matches!(self.make_some_room(stream), Ok(Step::Handed { more: true, .. }))
     }
 }

@@ -2,6 +2,15 @@
 
 use crate::{state::Entry, storage::body::Body};
 
+/// The item or key that a step moves.
+pub(super) fn moved_seq(entry: &Entry<Body>) -> Option<u64> {
+    match entry {
+        Entry::Move(moved) => Some(moved.push.seq),
+        Entry::Key { seq, .. } => Some(*seq),
+        _ => None,
+    }
+}
+
 pub(super) fn claimed_seq(entry: &Entry<Body>) -> Option<u64> {
     match entry {
         Entry::Claim { seq } => Some(*seq),
@@ -9,10 +18,10 @@ pub(super) fn claimed_seq(entry: &Entry<Body>) -> Option<u64> {
     }
 }
 
-/// The item that a step is about; `None` for a push, which is about a new one.
+/// The item that a step is about; `None` for a push, which is about a new one, and for what changes no item.
 pub(super) fn seq_of(entry: &Entry<Body>) -> Option<u64> {
     match entry {
-        Entry::Push(_) => None,
+        Entry::Push(_) | Entry::Move(_) | Entry::Key { .. } => None,
         Entry::Claim { seq }
         | Entry::Complete { seq }
         | Entry::Retry { seq, .. }
