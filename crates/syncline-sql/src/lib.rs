@@ -3,10 +3,10 @@
 //! | feature | gives |
 //! |---|---|
 //! | `sqlite` (default) | [`SqliteArchive`] and [`queue::SqliteQueueStorage`], on an SQLite that is compiled in |
-//! | `postgres` | [`PostgresQueueStorage`], on a PostgreSQL server |
+//! | `postgres` | `PostgresQueueStorage`, on a PostgreSQL server |
 //!
 //! No type of a database library stands in a public signature here, but for the caller's own transaction in
-//! [`postgres::caller`].
+//! `postgres::caller`.
 #![cfg_attr(
     not(test),
     deny(
