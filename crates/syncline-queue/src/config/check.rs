@@ -51,10 +51,15 @@ impl QueueConfig {
         if of_key > 1 && !self.enable_partitioning {
             return refuse("max_in_flight_per_key", of_key, format_args!("without enable_partitioning keys are notes"));
         }
-        if let Some(rate) = &self.max_rate {
-            above_zero("max_rate.items", rate.items as usize)?;
-            above_zero("max_rate.burst", rate.burst as usize)?;
-            lasts("max_rate.per", rate.per)?;
+        let rates = [("max_rate", &self.max_rate), ("max_rate_per_key", &self.max_rate_per_key)];
+        for (name, rate) in rates.into_iter().filter_map(|(name, rate)| Some((name, rate.as_ref()?))) {
+            above_zero(&format!("{name}.items"), rate.items as usize)?;
+            above_zero(&format!("{name}.burst"), rate.burst as usize)?;
+            lasts(&format!("{name}.per"), rate.per)?;
+        }
+        if self.max_rate_per_key.is_some() && (of_key > 1 || !self.enable_partitioning) {
+            let message = "max_rate_per_key needs enable_partitioning, and max_in_flight_per_key 1";
+            return Err(QueueError::InvalidConfig(message.to_owned()));
         }
         if let Some(breaker) = &self.job_breaker {
             above_zero("job_breaker.failures", breaker.failures as usize)?;
@@ -124,6 +129,10 @@ mod tests {
         assert!(refused(|c| c.max_rate = Some(Rate { items: 0, ..rate })).contains("max_rate.items is 0"));
         assert!(refused(|c| c.max_rate = Some(Rate { burst: 0, ..rate })).contains("max_rate.burst is 0"));
         assert!(refused(|c| c.max_rate = Some(Rate { per: Duration::ZERO, ..rate })).contains("max_rate.per is 0ns"));
+        assert!(refused(|c| c.max_rate_per_key = Some(rate)).contains("needs enable_partitioning"));
+        assert!(
+            refused(|c| c.max_rate_per_key = Some(Rate { items: 0, ..rate })).contains("max_rate_per_key.items is 0")
+        );
         let breaker = JobBreaker::default();
         let never = JobBreaker { failures: 0, ..breaker };
         assert!(refused(|c| c.job_breaker = Some(never)).contains("job_breaker.failures is 0"));

@@ -89,11 +89,16 @@ pub struct QueueConfig {
     pub max_in_flight: Option<usize>,
     /// Most items of one partition key in hands at once, of all who work on the storage; they all ask for the same number.
     /// Needs [`enable_partitioning`](Self::enable_partitioning). Default 1, which keeps them in order. More gives the order up:
-    /// they go out by level and time as others do, and one that waits for its retry holds up nobody.
+    /// they go out by level and time as others do, and one that waits for its retry holds up nobody. Queues in memory and on a
+    /// journal can do that; on SQLite and PostgreSQL a pop that asks for more than one is an error.
     pub max_in_flight_per_key: u16,
     /// Most items that are handed out in a time; a pop that would exceed it finds nothing, and waits. What is given back has
     /// been handed out. `None` (default) is as fast as they are asked for.
     pub max_rate: Option<Rate>,
+    /// Most items of one partition key that are handed out in a time; one that would exceed it is put off, its attempt not
+    /// counted, and keeps the order of its key. Needs [`enable_partitioning`](Self::enable_partitioning), and one item of a key
+    /// in flight at a time. `None` (default) is as fast as they are asked for.
+    pub max_rate_per_key: Option<Rate>,
     /// Whether jobs that fail pause the queue, and when. `None` (default) never does; the breaker around the storage is another
     /// one, and always there.
     pub job_breaker: Option<JobBreaker>,
@@ -133,6 +138,7 @@ impl Default for QueueConfig {
             max_in_flight: None,
             max_in_flight_per_key: 1,
             max_rate: None,
+            max_rate_per_key: None,
             job_breaker: None,
             partition_count: 4,
             lease_duration: Duration::from_mins(5),
@@ -205,6 +211,7 @@ impl fmt::Debug for QueueConfig {
             .field("max_in_flight", &self.max_in_flight)
             .field("max_in_flight_per_key", &self.max_in_flight_per_key)
             .field("max_rate", &self.max_rate)
+            .field("max_rate_per_key", &self.max_rate_per_key)
             .field("job_breaker", &self.job_breaker)
             .field("partition_count", &self.partition_count)
             .field("lease_duration", &self.lease_duration)

@@ -6,6 +6,7 @@ mod dead;
 mod events;
 mod gate;
 mod give_back;
+mod key_pace;
 mod leave;
 mod look;
 mod observe;
@@ -51,7 +52,7 @@ pub(crate) use self::bell::Bell;
 pub(crate) use self::open::settings;
 #[cfg(feature = "prometheus")]
 pub(crate) use self::scrape::WeakQueue;
-use self::{book::Book, events::Events, gate::Gate, leave::Brakes, upkeep::Upkeep, worker::Crews};
+use self::{book::Book, events::Events, gate::Gate, key_pace::KeyPaces, leave::Brakes, upkeep::Upkeep, worker::Crews};
 pub use self::{
     events::{QueueEvent, QueueEvents},
     receipt::PushReceipt,
@@ -109,6 +110,7 @@ struct Inner {
     breaker: CircuitBreaker<Arc<dyn Clock>>,
     backoff: Backoff,
     brakes: Brakes,
+    key_paces: Option<KeyPaces>,
     gate: Gate,
     is_locked: AtomicBool,
     /// For those who wait for items.
@@ -170,6 +172,7 @@ impl SyncQueue {
             breaker,
             backoff,
             brakes: Brakes::new(&config, &clock, &bell),
+            key_paces: config.max_rate_per_key.as_ref().map(KeyPaces::new),
             gate: Gate::default(),
             is_locked: AtomicBool::new(false),
             bell,

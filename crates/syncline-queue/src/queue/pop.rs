@@ -60,6 +60,9 @@ impl SyncQueue {
     }
 }
 
+/// Items of keys that had their share that one pop puts off before it says that it found nothing.
+const PUT_OFF_MAX: usize = 64;
+
 impl Inner {
     async fn take(&self, most: usize) -> QueueResult<Vec<SyncItem>> {
         if most == 0 {
@@ -86,6 +89,7 @@ impl Inner {
     }
 
     async fn claim(&self, leave: &mut Leave<'_>) -> QueueResult<Vec<SyncItem>> {
+        let mut put_off = 0;
         while leave.most > 0 {
             let now = self.now();
             let claim = Claim {
@@ -112,6 +116,14 @@ impl Inner {
                         tracing::warn!(target: crate::TRACING_TARGET, %error, "schedules come back when their leases end");
                     }
                 }
+            }
+            let (found, claimed) = (claimed.len(), self.put_off(claimed, now).await?);
+            if claimed.is_empty() {
+                put_off += found;
+                if put_off >= PUT_OFF_MAX {
+                    return Ok(Vec::new());
+                }
+                continue;
             }
             self.bell.due(now.steady + claim.lease);
             leave.spend(&claimed);

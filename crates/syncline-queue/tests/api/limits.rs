@@ -109,6 +109,32 @@ async fn items_go_out_in_a_burst_and_then_at_their_rate() {
 }
 
 #[tokio::test]
+async fn each_key_has_its_own_rate_and_keeps_its_order() {
+    let max_rate_per_key = Some(Rate { items: 1, per: SECOND, burst: 1 });
+    for (queue, clock) in queues(&QueueConfig { enable_partitioning: true, max_rate_per_key, ..Default::default() }) {
+        let items = [of_key("x1", "x"), of_key("x2", "x"), of_key("y1", "y"), of_key("y2", "y"), item("free")];
+        queue.push_batch(items.into()).await.unwrap();
+        assert_eq!(pop_ids(&queue, 9).await, ["x1", "y1", "free"]);
+        queue.mark_completed("x1").await.unwrap();
+        let mut wait = pin!(queue.pop_wait());
+        assert!(poll(&mut wait).is_pending());
+        while queue.in_flight() > 2 {
+            assert!(poll(&mut wait).is_pending());
+            tokio::task::yield_now().await;
+        }
+        let put_off = queue.get("x2").await.unwrap().unwrap();
+        assert_eq!((put_off.retry_count, put_off.lease_token, queue.in_flight()), (0, None, 2));
+        clock.advance(Duration::from_millis(999));
+        assert!(poll(&mut wait).is_pending());
+        clock.advance(Duration::from_millis(2));
+        let x2 = wait.await.unwrap();
+        assert_eq!((x2.id.as_str(), x2.retry_count), ("x2", 0));
+        queue.mark_completed("y1").await.unwrap();
+        assert_eq!(pop_ids(&queue, 9).await, ["y2"]);
+    }
+}
+
+#[tokio::test]
 async fn limits_that_say_nothing_are_refused() {
     let refused = |config: QueueConfig| matches!(SyncQueue::with_config(config), Err(QueueError::InvalidConfig(_)));
     assert!(refused(QueueConfig { max_in_flight: Some(0), ..Default::default() }));
