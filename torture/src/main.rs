@@ -1,12 +1,13 @@
 //! The program that crash, power-cut and simulation runs put through the mill.
 //!
 //! One file per command; what they share is `payload` (what is written), `history` (what was answered), `ledger` (the
-//! judgement) and `directory` (how it is opened).
+//! judgement) and `directory` (how it is opened). `queue` holds the same for the queue.
 
 mod directory;
 mod history;
 mod ledger;
 mod payload;
+mod queue;
 mod sim;
 mod verify;
 mod write;
@@ -23,6 +24,7 @@ use clap::Parser;
 #[command(name = "torture")]
 enum Command {
     Sim(sim::Args),
+    QueueSim(queue::sim::Args),
     Write(write::Args),
     Verify(verify::Args),
 }
@@ -33,6 +35,7 @@ const BROKEN: u8 = 3;
 fn main() -> ExitCode {
     let ended = match Command::parse() {
         Command::Sim(args) => sim::run(&args),
+        Command::QueueSim(args) => queue::sim::run(&args),
         Command::Write(args) => write::run(&args),
         Command::Verify(args) => verify::run(&args),
     };

@@ -6,7 +6,7 @@
 
 mod check;
 mod damage;
-mod figure;
+pub(crate) mod figure;
 mod history;
 mod judge;
 mod model;
@@ -137,7 +137,7 @@ impl Sum {
     fn print(&self, json: bool, took_secs: f64) {
         let images = self.tally.images();
         if let Some(first) = &self.first {
-            if json { eprint(first) } else { figure::say(first) }
+            if json { figure::complain(first) } else { figure::say(first) }
         }
         if !json {
             figure::say(&format!("images by cause: {:?}", self.tally));
@@ -153,9 +153,4 @@ impl Sum {
             format!("trace {trace}")
         });
     }
-}
-
-fn eprint(text: &str) {
-    use std::io::Write as _;
-    writeln!(std::io::stderr().lock(), "{text}").unwrap_or_default();
 }

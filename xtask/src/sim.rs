@@ -1,4 +1,4 @@
-//! `sim`: the journal on the simulated disk, crashed at every operation of many histories.
+//! `sim`: the journal, and the queue on it, on the simulated disk, crashed at every operation of many histories.
 
 use std::{path::Path, process::Stdio, thread};
 
@@ -13,17 +13,36 @@ use crate::{
     torture::{self, Build},
 };
 
-/// Disk images of the short run, which every change must pass.
-const SHORT_IMAGES: u64 = 500_000;
-/// Disk images of the long run, before a release.
-const LONG_IMAGES: u64 = 20_000_000;
+/// What is simulated.
+#[derive(Debug)]
+struct Room {
+    /// The command of the binary.
+    command: &'static str,
+    /// What its figures are led by.
+    figures: &'static str,
+    /// Disk images of the short run, which every change must pass.
+    short_images: u64,
+    /// Disk images of the long run, before a release.
+    long_images: u64,
+}
+
+const ROOMS: [Room; 2] = [
+    Room { command: "sim", figures: "sim", short_images: 500_000, long_images: 20_000_000 },
+    // Each image starts a journal's threads and takes four times as long, so that fewer fit a short run.
+    Room {
+        command: "queue-sim",
+        figures: "sim.queue",
+        short_images: 100_000,
+        long_images: 20_000_000,
+    },
+];
 /// Images of the history that two processes must tell alike.
 const TRACE_IMAGES: u64 = 20_000;
 
-/// Crashes the journal on a simulated disk and checks every image that could remain.
+/// Crashes the journal and the queue on a simulated disk and checks every image that could remain.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct Args {
-    /// Twenty million images instead of half a million
+    /// Twenty million images of each instead of half a million and a hundred thousand
     #[arg(long)]
     pub long: bool,
     /// Replays a run; a fresh one is drawn and printed when left out
@@ -44,20 +63,24 @@ pub fn run(args: Args, build: Build) -> Result {
     let seed = args.seed.unwrap_or_else(dice::fresh_seed);
     let long = if args.long { " --long" } else { "" };
     eprintln!("sim: seed {seed}; replay with 'cargo xtask sim --seed {seed}{long}'");
-    images(&binary, args, seed)?;
-    let planted = ["sim", "--planted-all", "--seed", &seed.to_string()];
-    cmd::run(torture::command(&binary).args(planted).args(args.json.then_some("--json")))?;
-    same_history(&binary, seed)
+    ROOMS.iter().try_for_each(|room| simulate_room(&binary, room, args, seed))
+}
+
+fn simulate_room(binary: &Path, room: &Room, args: Args, seed: u64) -> Result {
+    images(binary, room, args, seed)?;
+    let planted = [room.command, "--planted-all", "--seed", &seed.to_string()];
+    cmd::run(torture::command(binary).args(planted).args(args.json.then_some("--json")))?;
+    same_history(binary, room, seed)
 }
 
 /// The images of the run, shared among the processors: one seed, one process, one history.
-fn images(binary: &Path, args: Args, seed: u64) -> Result {
-    let wanted = if args.long { LONG_IMAGES } else { SHORT_IMAGES };
+fn images(binary: &Path, room: &Room, args: Args, seed: u64) -> Result {
+    let wanted = if args.long { room.long_images } else { room.short_images };
     let processes = thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let share = wanted.div_ceil(processes);
     let watch = Stopwatch::start();
     let ended: Vec<Result<String>> = thread::scope(|scope| {
-        let one = |number: u64| scope.spawn(move || simulate(binary, share, seed.wrapping_add(number)));
+        let one = |number: u64| scope.spawn(move || simulate(binary, room, share, seed.wrapping_add(number)));
         let running: Vec<_> = (0..processes).map(one).collect();
         let join = |run: thread::ScopedJoinHandle<'_, Result<String>>| match run.join() {
             Ok(ended) => ended,
@@ -69,7 +92,7 @@ fn images(binary: &Path, args: Args, seed: u64) -> Result {
     for text in ended {
         figures.add(&text?);
     }
-    for measure in figures.measures(wanted, watch.seconds()) {
+    for measure in figures.measures(room.figures, wanted, watch.seconds()) {
         measure.print(args.json);
     }
     if figures.violations == 0 {
@@ -80,9 +103,9 @@ fn images(binary: &Path, args: Args, seed: u64) -> Result {
 }
 
 /// One process; what it says of a violation goes to the terminal. Its figures tell how it ended.
-fn simulate(binary: &Path, images: u64, seed: u64) -> Result<String> {
+fn simulate(binary: &Path, room: &Room, images: u64, seed: u64) -> Result<String> {
     let mut command = torture::command(binary);
-    command.args(["sim", "--json", "--images", &images.to_string(), "--seed", &seed.to_string()]);
+    command.args([room.command, "--json", "--images", &images.to_string(), "--seed", &seed.to_string()]);
     let output = command.stderr(Stdio::inherit()).output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // A run that broke no promise and still failed did not run to its end.
@@ -111,10 +134,10 @@ impl Figures {
     fn add(&mut self, text: &str) {
         for object in objects(text) {
             let name = object.get("name").and_then(Value::as_str).unwrap_or_default();
-            let sum = match name {
-                "sim.histories" => &mut self.histories,
-                "sim.images" => &mut self.images,
-                "sim.violations" => &mut self.violations,
+            let sum = match name.rsplit('.').next() {
+                Some("histories") => &mut self.histories,
+                Some("images") => &mut self.images,
+                Some("violations") => &mut self.violations,
                 _ => continue,
             };
             // A count, printed as a float.
@@ -123,29 +146,29 @@ impl Figures {
         }
     }
 
-    fn measures(&self, wanted: u64, seconds: f64) -> [Measure; 4] {
-        let images = figure(self.images);
+    fn measures(&self, room: &str, wanted: u64, seconds: f64) -> [Measure; 4] {
+        let (images, name) = (figure(self.images), |what: &str| format!("{room}.{what}"));
         [
-            Measure::plain("sim.histories", figure(self.histories)),
-            Measure::at_least("sim.images", images, figure(wanted)),
-            Measure::plain("sim.images_per_second", (images / seconds.max(f64::MIN_POSITIVE)).round()),
-            Measure::exactly("sim.violations", figure(self.violations), 0.0),
+            Measure::plain(name("histories"), figure(self.histories)),
+            Measure::at_least(name("images"), images, figure(wanted)),
+            Measure::plain(name("images_per_second"), (images / seconds.max(f64::MIN_POSITIVE)).round()),
+            Measure::exactly(name("violations"), figure(self.violations), 0.0),
         ]
     }
 }
 
 /// Two processes with one seed must tell one history, or no seed replays anything.
-fn same_history(binary: &Path, seed: u64) -> Result {
+fn same_history(binary: &Path, room: &Room, seed: u64) -> Result {
     let trace = || -> Result<String> {
         let mut command = torture::command(binary);
-        command.args(["sim", "--images", &TRACE_IMAGES.to_string(), "--seed", &seed.to_string(), "--json"]);
+        command.args([room.command, "--images", &TRACE_IMAGES.to_string(), "--seed", &seed.to_string(), "--json"]);
         trace_hash(&cmd::capture(&mut command)?).ok_or_else(|| "the run printed no trace hash".into())
     };
     let (first, second) = (trace()?, trace()?);
     if first != second {
         return Err(format!("seed {seed} told two histories: trace {first} and {second}").into());
     }
-    eprintln!("sim: seed {seed} told one history in two processes: trace {first}");
+    eprintln!("{}: seed {seed} told one history in two processes: trace {first}", room.figures);
     Ok(())
 }
 
@@ -176,7 +199,7 @@ mod tests {
         let mut figures = Figures::of(one);
         figures.add(two);
         assert_eq!(figures, Figures { histories: 2, images: 42, violations: 1 });
-        let lines = figures.measures(40, 2.0).map(|measure| measure.json());
+        let lines = figures.measures("sim", 40, 2.0).map(|measure| measure.json());
         assert!(lines[1].contains("\"held\":true") && lines[3].contains("\"held\":false"), "{lines:?}");
     }
 }

@@ -137,6 +137,13 @@ impl<T> Hub<T> {
         lock(&self.state).bytes
     }
 
+    /// Whether nothing waits, nothing runs and nothing is to be done before somebody submits.
+    #[cfg(feature = "planted")]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let state = lock(&self.state);
+        state.ended.is_some() || !state.writing && !state.is_syncing() && !state.chores && state.waiting.is_empty()
+    }
+
     /// Asks for a turn of housekeeping.
     pub(crate) fn ask_for_chores(&self) {
         let mut state = lock(&self.state);

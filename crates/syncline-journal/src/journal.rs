@@ -209,6 +209,12 @@ impl Journal {
         self.log().set_mark(name, value);
     }
 
+    /// Whether its threads have nothing left to do before somebody submits, so that a simulator knows what it will see.
+    #[cfg(feature = "planted")]
+    pub fn is_at_rest(&self) -> bool {
+        self.handle.shared.hub.is_at_rest()
+    }
+
     /// Answers all that waits, syncs, writes the close frame, and ends the threads. Blocks. A second call waits for the
     /// first, and returns the same.
     ///

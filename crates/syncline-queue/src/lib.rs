@@ -30,6 +30,8 @@ mod metrics;
 #[cfg(feature = "prometheus")]
 pub mod metrics_export;
 mod original;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod prelude;
 mod queue;
 mod schedule;

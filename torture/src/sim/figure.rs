@@ -17,7 +17,7 @@ struct Figure<'a> {
 }
 
 /// Prints one figure, held against its goal.
-pub(super) fn print(json: bool, name: &str, value: f64, goal: Option<(&str, f64)>) {
+pub(crate) fn print(json: bool, name: &str, value: f64, goal: Option<(&str, f64)>) {
     let held = goal.map(|(sense, goal)| match sense {
         ">=" => value >= goal,
         _ => (value - goal).abs() < f64::EPSILON,
@@ -43,6 +43,23 @@ pub(super) fn print(json: bool, name: &str, value: f64, goal: Option<(&str, f64)
 }
 
 /// Prints one line; a reader that is gone misses it.
-pub(super) fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     writeln!(io::stdout().lock(), "{line}").unwrap_or_default();
+}
+
+/// Tells the person who watches while machines read what is printed.
+pub(crate) fn complain(text: &str) {
+    writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
+}
+
+/// `SkipSync` as `skip_sync`.
+pub(crate) fn snake(name: &str) -> String {
+    let mut out = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.extend(letter.to_lowercase());
+    }
+    out
 }

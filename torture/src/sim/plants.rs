@@ -10,7 +10,7 @@ pub(super) fn all(seed: u64, images: u64, json: bool) -> u64 {
     for bug in Planted::ALL {
         let run = Run { seed, planted: Some(bug), images, history: None };
         let sum = run.run();
-        let name = format!("sim.planted.{}", snake(bug));
+        let name = format!("sim.planted.{}", figure::snake(&format!("{bug:?}")));
         figure::print(json, &name, sum.violations as f64, Some((">=", 1.0)));
         if !json {
             let found = sum.first.as_deref().and_then(|what| what.lines().nth(1)).unwrap_or("NOT CAUGHT").trim();
@@ -20,16 +20,4 @@ pub(super) fn all(seed: u64, images: u64, json: bool) -> u64 {
     }
     figure::print(json, "sim.planted_missed", missed as f64, Some(("==", 0.0)));
     missed
-}
-
-/// `SkipSync` as `skip_sync`.
-fn snake(bug: Planted) -> String {
-    let mut out = String::new();
-    for letter in format!("{bug:?}").chars() {
-        if letter.is_uppercase() && !out.is_empty() {
-            out.push('_');
-        }
-        out.extend(letter.to_lowercase());
-    }
-    out
 }

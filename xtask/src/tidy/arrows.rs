@@ -34,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("syncline-node", &["syncline"]),
-    ("syncline-torture", &["syncline-core", "syncline-journal", "syncline-testkit"]),
+    ("syncline-torture", &["syncline-core", "syncline-journal", "syncline-queue", "syncline-testkit"]),
     ("xtask", &[]),
 ];
 

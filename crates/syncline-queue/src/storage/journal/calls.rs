@@ -6,7 +6,7 @@ use syncline_core::{
 };
 use syncline_journal::Durability;
 
-use super::{JournalQueueStorage, carried_out, codec::Record, plan, steps::seq_of};
+use super::{JournalQueueStorage, carried_out, codec::Record, plan, planted, steps::seq_of};
 use crate::{
     state::{Entry, Millis, Phase},
     storage::body::Body,
@@ -19,7 +19,12 @@ impl JournalQueueStorage {
             let time = inner.clock.at(now);
             let mut reserved = plan::reserve(&mut inner.state, items, admission, time)?;
             let record = Record { is_ahead: false, time, entries: std::mem::take(&mut reserved.entries) };
-            let commit = self.submit(&inner, &record, self.durability);
+            let durability = if planted!(self, AckPushBeforeSync) {
+                Durability::Buffered
+            } else {
+                self.durability
+            };
+            let commit = self.submit(&inner, &record, durability);
             reserved.entries = record.entries;
             (reserved, commit)
         };
@@ -37,8 +42,17 @@ impl JournalQueueStorage {
         let (told, reserved, held, commit) = {
             let mut inner = self.inner();
             let time = inner.clock.at(now);
-            let (told, record, reserved, held) = inner.settle(settlements, time)?;
-            let commit = self.submit(&inner, &record, self.durability);
+            let (told, record, reserved, held) = if planted!(self, LeaseWithoutToken) {
+                inner.settle(&without_tokens(settlements), time)?
+            } else {
+                inner.settle(settlements, time)?
+            };
+            let durability = if planted!(self, AckOutcomeBeforeSync) {
+                Durability::Buffered
+            } else {
+                self.durability
+            };
+            let commit = self.submit(&inner, &record, durability);
             (told, reserved, held, commit)
         };
         let kept = match commit {
@@ -95,4 +109,11 @@ impl JournalQueueStorage {
         reaped.more |= self.give_room().await?;
         Ok(reaped)
     }
+}
+
+/// Any lease will do: a deliberate bug.
+fn without_tokens(settlements: &[Settlement]) -> Vec<Settlement> {
+    let mut settlements = settlements.to_vec();
+    settlements.iter_mut().for_each(|settlement| settlement.lease.token = None);
+    settlements
 }

@@ -64,7 +64,24 @@ pub struct JournalQueueStorage {
     /// When pushes and outcomes are answered. Other than `Sync`, nothing of this queue is staged in transactions: those are
     /// synced, and what is buffered would overtake them.
     durability: Durability,
+    #[cfg(feature = "planted")]
+    planted: Option<crate::planted::Planted>,
 }
+
+/// `planted!(storage, Variant)`: whether that deliberate bug is switched on; `false` where they are not compiled in.
+macro_rules! planted {
+    ($storage:expr, $bug:ident) => {{
+        #[cfg(feature = "planted")]
+        let on = $storage.planted == Some($crate::planted::Planted::$bug);
+        #[cfg(not(feature = "planted"))]
+        let on = {
+            let _ = &$storage;
+            false
+        };
+        on
+    }};
+}
+use planted;
 
 impl JournalQueueStorage {
     /// The queue called `name` on `journal`, with everything that was pushed to it. Items that were in somebody's hands when
@@ -94,7 +111,13 @@ impl JournalQueueStorage {
     pub fn open(journal: &Journal, name: &str) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let stream = journal.stream(&format!("{STREAM_PREFIX}{name}"), Arc::clone(&shared) as Arc<dyn Owner>)?;
-        let storage = Self { shared, stream, durability: Durability::Sync };
+        let storage = Self {
+            shared,
+            stream,
+            durability: Durability::Sync,
+            #[cfg(feature = "planted")]
+            planted: None,
+        };
         let commit = {
             let mut inner = storage.inner();
             let orphans = inner.go_live()?;
@@ -112,6 +135,14 @@ impl JournalQueueStorage {
     /// The same, answering pushes and outcomes at this durability. For a queue that has its journal alone.
     pub(crate) fn answering(mut self, durability: crate::Durability) -> Self {
         self.durability = durability.of_journal();
+        self
+    }
+
+    /// The same with a deliberate bug.
+    #[cfg(feature = "planted")]
+    #[must_use]
+    pub fn with_planted(mut self, planted: Option<crate::planted::Planted>) -> Self {
+        self.planted = planted;
         self
     }
 

@@ -1,0 +1,3 @@
+//! The queue put through the mill: `sim` crashes it on the simulated disk.
+
+pub(crate) mod sim;
