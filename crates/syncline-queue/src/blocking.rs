@@ -279,6 +279,15 @@ impl SyncQueue {
         rt::block_on(self.queue.mark_completed_lease(id, token))
     }
 
+    /// As [`SyncQueue::complete_batch`](crate::SyncQueue::complete_batch).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn complete_batch(&self, items: &[SyncItem]) -> QueueResult<Vec<String>> {
+        rt::block_on(self.queue.complete_batch(items))
+    }
+
     /// As [`SyncQueue::complete_and_push`](crate::SyncQueue::complete_and_push).
     ///
     /// # Errors

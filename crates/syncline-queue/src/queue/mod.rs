@@ -2,6 +2,7 @@
 
 mod bell;
 mod book;
+mod complete_batch;
 mod dead;
 mod events;
 mod gate;

@@ -20,6 +20,23 @@ async fn only_an_item_in_hand_can_be_settled() {
     assert_eq!(queue.status("a").await.unwrap(), Some(ItemStatus::Completed));
 }
 
+#[tokio::test]
+async fn a_batch_completes_what_is_held_and_names_the_others() {
+    let (queue, clock) = queue();
+    queue.push_batch(["a", "b", "c", "d"].map(item).into()).await.unwrap();
+    let mut items = queue.pop_batch(3).await.unwrap();
+    queue.mark_completed("b").await.unwrap();
+    items.push(item("d"));
+    assert_eq!(queue.complete_batch(&items).await.unwrap(), ["b", "d"], "b is gone, and nobody took d");
+    assert_eq!((queue.size(), queue.in_flight(), queue.metrics().total_completed), (1, 0, 3));
+    let held = queue.pop_batch(1).await.unwrap();
+    clock.advance(queue.config().lease_duration);
+    assert_eq!(pop_id(&queue).await.as_deref(), Some("d"), "its lease is over");
+    assert_eq!(queue.complete_batch(&held).await.unwrap(), ["d"], "another one has it");
+    assert_eq!(queue.complete_batch(&[]).await.unwrap(), [""; 0]);
+    assert_eq!(queue.in_flight(), 1);
+}
+
 /// What went wrong: the longest delay was never applied, and the first was twice the base: with a base of 60 s and a most of
 /// an hour the ninth retry came after ten hours.
 #[tokio::test]

@@ -1,0 +1,74 @@
+//! Completing many items in one step.
+
+use syncline_core::port::{DeadReason, Lease, QueueOutcome, Settled, Settlement};
+
+use super::{
+    Inner, SyncQueue,
+    bell::UnderWay,
+    gate::Errand,
+    telemetry::{About, Op},
+};
+use crate::{QueueResult, SyncItem};
+
+impl SyncQueue {
+    /// These items, as they were popped, are done: all whose leases are live, in one step. Returns the ids of the others,
+    /// which another worker has or which are gone: nothing was changed about those.
+    ///
+    /// # Errors
+    ///
+    /// [`ShuttingDown`](crate::QueueError::ShuttingDown) once the queue is closed, or the storage's. Nothing was completed
+    /// then, unless the [kind](crate::QueueError::kind) is `Unknown` or `Poisoned`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use syncline_queue::{Priority, QueueResult, SyncItem, SyncQueue};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let queue = SyncQueue::new();
+    /// queue.push_batch(vec![SyncItem::new(json!(1), Priority::Normal), SyncItem::new(json!(2), Priority::Normal)]).await?;
+    ///
+    /// let items = queue.pop_batch(100).await?;
+    /// assert!(queue.complete_batch(&items).await?.is_empty());
+    /// assert_eq!(queue.metrics().total_completed, 2);
+    /// # QueueResult::Ok(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn complete_batch(&self, items: &[SyncItem]) -> QueueResult<Vec<String>> {
+        self.inner
+            .traced(Op::Complete, About::batch(items.len()), self.inner.complete_all(items))
+            .await
+    }
+}
+
+impl Inner {
+    async fn complete_all(&self, items: &[SyncItem]) -> QueueResult<Vec<String>> {
+        let _pass = self.gate.enter(Errand::Settle)?;
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
+        let settlements: Vec<_> = items.iter().map(completion).collect();
+        let under_way = UnderWay::new(&self.bell);
+        let told = self.watched(self.storage().settle(&settlements, self.now())).await;
+        under_way.done();
+        let mut others = Vec::new();
+        for (Settlement { lease, .. }, settled) in settlements.into_iter().zip(told?) {
+            self.note_settled(&lease.id, lease.token, settled, DeadReason::Exhausted);
+            if settled != Settled::Completed {
+                others.push(lease.id);
+            }
+        }
+        Ok(others)
+    }
+}
+
+/// An item that was never popped has no lease, and is completed under none: tokens begin at 1.
+fn completion(item: &SyncItem) -> Settlement {
+    let lease = Lease { id: item.id.clone(), token: Some(item.lease_token.unwrap_or(0)) };
+    Settlement { lease, outcome: QueueOutcome::Complete { push: Vec::new() } }
+}
