@@ -2,6 +2,7 @@
 //! yaque and Redis; calls in memory, and the scheduler alone.
 
 mod api;
+mod clock;
 mod jobs;
 mod load;
 mod resident;

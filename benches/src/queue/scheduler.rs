@@ -1,10 +1,11 @@
-//! The scheduler alone, on one thread, behind backlogs of different lengths: without a lock, an encoding or a disk.
+//! The scheduler alone, on one thread, behind backlogs of different lengths: without a lock, an encoding or a disk. What
+//! counts is the time of this thread on its core, so that other work on the machine costs little.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use syncline_core::Priority;
+use syncline_core::{Instant, Priority};
 
-use super::{Plan, resident};
+use super::{Plan, clock::of_thread, resident};
 use crate::{
     Result,
     measure::{Measure, median},
@@ -73,19 +74,23 @@ impl Scheduler {
 
     /// Seconds of one push and one pop, as storages make them; those that were popped are completed in bundles.
     fn pair_s(&mut self, pairs: usize, settles: Settles) -> f64 {
-        let (mut held, mut untimed, begun) = (Vec::with_capacity(BUNDLE), Duration::ZERO, Instant::now());
+        let (mut held, mut untimed, begun) = (Vec::with_capacity(BUNDLE), Duration::ZERO, of_thread());
         for _ in 0..pairs / BUNDLE {
             for _ in 0..BUNDLE {
                 self.push();
                 held.extend(self.pop());
             }
-            let settling = Instant::now();
+            let settling = of_thread();
             for seq in held.drain(..) {
                 self.state.apply(Entry::Complete { seq });
             }
-            untimed += if settles == Settles::Untimed { settling.elapsed() } else { Duration::ZERO };
+            untimed += if settles == Settles::Untimed {
+                of_thread() - settling
+            } else {
+                Duration::ZERO
+            };
         }
-        (begun.elapsed() - untimed).as_secs_f64() / (pairs / BUNDLE * BUNDLE) as f64
+        (of_thread() - begun - untimed).as_secs_f64() / (pairs / BUNDLE * BUNDLE) as f64
     }
 
     fn push(&mut self) {
@@ -109,8 +114,7 @@ impl Scheduler {
     fn pop(&mut self) -> Option<u64> {
         let seq = self.state.next(self.now, None)?.seq;
         self.state.apply(Entry::Claim { seq });
-        self.state
-            .lease_until(seq, syncline_core::Instant::from_origin(Duration::from_millis(self.now) + LEASE));
+        self.state.lease_until(seq, Instant::from_origin(Duration::from_millis(self.now) + LEASE));
         Some(seq)
     }
 }

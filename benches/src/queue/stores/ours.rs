@@ -2,7 +2,6 @@
 
 use std::{path::Path, sync::Arc};
 
-use futures_util::future::try_join_all;
 use syncline_core::{Priority, rt::SystemClock};
 use syncline_journal::{Config, FileDisk, Journal};
 use syncline_queue::{QueueConfig, SyncItem, SyncQueue};
@@ -88,9 +87,14 @@ impl Client for Ours {
             for item in &items {
                 self.check(item)?;
             }
-            let leases = items.iter().filter_map(|item| Some((&item.id, item.lease_token?)));
-            try_join_all(leases.map(|(id, token)| self.queue.mark_completed_lease(id, token))).await?;
-            Ok(items.len())
+            if let [item] = &items[..] {
+                self.queue.mark_completed_lease(&item.id, item.lease_token.unwrap_or(0)).await?;
+                return Ok(1);
+            }
+            match self.queue.complete_batch(&items).await?.len() {
+                0 => Ok(items.len()),
+                lost => Err(format!("{lost} leases were lost").into()),
+            }
         })
     }
 }
