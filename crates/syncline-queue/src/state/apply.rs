@@ -2,9 +2,14 @@
 
 use syncline_core::port::DeadReason;
 
-use super::{Applied, Entry, Millis, Phase, Push, State};
+use super::{Applied, Entry, Millis, Phase, Push, State, TOKEN_BITS};
 
 impl<B> State<B> {
+    /// Leases of now on have tokens above those of earlier times.
+    pub(crate) fn reach(&mut self, now: Millis) {
+        self.token = self.token.max(now.saturating_mul(1 << TOKEN_BITS));
+    }
+
     /// Takes one step.
     pub(crate) fn apply(&mut self, entry: Entry<B>) -> Applied<B> {
         let Some(seq) = entry.weighs() else { return self.take(entry) };
@@ -80,8 +85,9 @@ impl<B> State<B> {
         // Also one behind others of its lane: how many of a lane may be in hand is no part of the step.
         let Some(at) = self.waiting_at(seq) else { return Applied::Moot };
         self.unstand(at);
+        self.token += 1;
         let Some(slot) = self.slab.get_mut(at) else { return Applied::Moot };
-        slot.token = slot.token.wrapping_add(1);
+        slot.token = self.token;
         slot.attempts = slot.attempts.saturating_add(1);
         self.hand_out(at);
         Applied::Done

@@ -89,7 +89,7 @@ impl<B> State<B> {
     }
 
     /// Who holds the item of `id`; any lease will do without a `token`.
-    pub(crate) fn hold(&self, id: &str, token: Option<u32>) -> Hold {
+    pub(crate) fn hold(&self, id: &str, token: Option<u64>) -> Hold {
         let held = match token {
             Some(token) => self.slab.under(id, token),
             None => self.slab.by_id(id, |phase| phase == Phase::Leased, &[]),
@@ -112,13 +112,20 @@ impl<B> State<B> {
         self.dedups.sweep(now, UPKEEP_MAX)
     }
 
-    /// Why a push would not be accepted, but for want of room.
-    pub(crate) fn refusal(&self, push: &Push<B>, unique_ids: bool, now: Millis) -> Option<Refusal> {
-        let of_id = unique_ids.then(|| self.find(&push.id, |phase| phase != Phase::Dead)).flatten();
-        if let Some(slot) = of_id {
+    /// Why a push would not be accepted, but for want of room. `done` are gone by then, and with them their claims to ids
+    /// and keys.
+    pub(crate) fn refusal(&self, push: &Push<B>, unique_ids: bool, done: &[u64], now: Millis) -> Option<Refusal> {
+        let of_id = unique_ids
+            .then(|| self.slab.by_id(&push.id, |phase| phase != Phase::Dead, done))
+            .flatten();
+        if let Some(slot) = of_id.and_then(|at| self.slab.get(at)) {
             return Some(Refusal::Duplicate { id: slot.id.clone() });
         }
-        let holder = self.dedups.holder(&push.dedup.as_ref()?.key, now)?;
+        let key = &push.dedup.as_ref()?.key;
+        let holder = self.dedups.holder(key, now)?;
+        if done.contains(&holder) && self.dedups.until(key, holder).is_none_or(|until| until <= now) {
+            return None;
+        }
         let id = self.of_seq(holder).map_or_else(|| push.id.clone(), |slot| slot.id.clone());
         Some(Refusal::Duplicate { id })
     }

@@ -57,6 +57,13 @@ impl Dedups {
         self.ends.insert((holder.until, seq), key.into());
     }
 
+    /// `seq` never held the key.
+    pub(crate) fn forget(&mut self, key: &str, seq: u64) {
+        if self.keys.get(key).is_some_and(|holder| holder.seq == seq) {
+            self.keys.remove(key);
+        }
+    }
+
     /// Forgets keys whose time is over, up to `most`; returns how many.
     pub(crate) fn sweep(&mut self, now: Millis, most: usize) -> usize {
         let mut swept = 0;

@@ -41,8 +41,8 @@ use self::{dedup::Dedups, lanes::Lanes, leases::Leases, order::Order, slab::Slab
 
 /// Most items that one call of upkeep touches.
 const UPKEEP_MAX: usize = 64;
-/// Between the tokens of two items of one id: more leases than an item is likely to have.
-const TOKENS_APART: u32 = 1 << 16;
+/// Bits of a token below the time of its lease: a thousand leases a millisecond, and a number that JSON keeps exactly.
+const TOKEN_BITS: u32 = 10;
 
 /// All items of a queue.
 #[derive(Debug)]
@@ -62,6 +62,9 @@ pub(crate) struct State<B> {
     /// Bytes that the items take in records, without what they carry.
     bytes: u64,
     next_seq: u64,
+    /// The token of the newest lease. Of all items, and ahead of those that the queue gave before its journal began: no lease
+    /// is taken for one that ended.
+    token: u64,
 }
 
 /// Why a push is not accepted.
@@ -110,6 +113,7 @@ impl<B> Default for State<B> {
             counts: Counts::default(),
             bytes: 0,
             next_seq: 0,
+            token: 0,
         }
     }
 }

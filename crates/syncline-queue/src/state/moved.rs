@@ -10,7 +10,7 @@ pub(crate) struct Moved<B> {
     /// What was accepted, as it stands by now; its key, where the item has it still.
     pub(crate) push: Push<B>,
     pub(crate) attempts: u16,
-    pub(crate) token: u32,
+    pub(crate) token: u64,
     /// Its place in its lane.
     pub(crate) lane_place: Millis,
     /// Whether its key is taken because the item lives, not for its time alone.
@@ -90,6 +90,7 @@ impl<B> State<B> {
         let Moved { push, attempts, token, lane_place, holds_key, errors, stand } = moved;
         let Push { seq, id, priority, eligible_at, max_attempts, lane, dedup, expires_at, body } = push;
         self.next_seq = self.next_seq.max(seq + 1);
+        self.token = self.token.max(token);
         if let Some(dedup) = &dedup {
             self.take_key(dedup, seq, holds_key);
         }

@@ -65,13 +65,13 @@ impl<B> Slab<B> {
     }
 
     /// The item of `id` that is in hand under this lease.
-    pub(crate) fn under(&self, id: &str, token: u32) -> Option<u32> {
+    pub(crate) fn under(&self, id: &str, token: u64) -> Option<u32> {
         let newest = self.newest(id)?;
         let slot = self.get(newest)?;
         if slot.phase == Phase::Leased && slot.token == token {
             return Some(newest);
         }
-        if slot.has_twins { self.twins.under(id, token.into()) } else { None }
+        if slot.has_twins { self.twins.under(id, token) } else { None }
     }
 
     fn newest(&self, id: &str) -> Option<u32> {

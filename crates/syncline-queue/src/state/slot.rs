@@ -34,8 +34,8 @@ pub(crate) struct Slot<B> {
     pub(crate) id: Box<str>,
     /// What it carries, or where that is.
     pub(crate) body: B,
-    /// The number of its newest lease: how often it was handed out in all.
-    pub(crate) token: u32,
+    /// The number of its newest lease; 0 without one.
+    pub(crate) token: u64,
     /// Attempts that count.
     pub(crate) attempts: u16,
     pub(crate) max_attempts: u16,

@@ -17,7 +17,7 @@ struct Plain {
     lane_place: (Millis, u64),
     phase: Phase,
     attempts: u16,
-    token: u32,
+    token: u64,
     expires_at: Option<Millis>,
 }
 
@@ -117,6 +117,7 @@ fn run(ops: Vec<Op>, aging: Option<Millis>, at_once: u16) -> (State<u64>, Vec<En
     let (mut state, mut journal, mut now) = (State::default(), Vec::new(), 1_000);
     let mut model = Model { at_once, ..Model::default() };
     state.allow_of_lane(at_once);
+    let mut tokens = 0;
     for op in ops {
         let pick = |model: &Model, n: u8, phases: &[Phase]| {
             let fit: Vec<u64> = model
@@ -148,7 +149,8 @@ fn run(ops: Vec<Op>, aging: Option<Millis>, at_once: u16) -> (State<u64>, Vec<En
             }
             Op::Claim => state.next(now, aging).map(|slot| slot.seq).map(|seq| {
                 let item = model.of(seq).unwrap();
-                (item.phase, item.attempts, item.token) = (Phase::Leased, item.attempts + 1, item.token + 1);
+                tokens += 1;
+                (item.phase, item.attempts, item.token) = (Phase::Leased, item.attempts + 1, tokens);
                 Entry::Claim { seq }
             }),
             Op::Complete(n) => pick(&model, n, leased).map(|seq| {
@@ -425,7 +427,7 @@ fn items_of_one_id_are_each_reached_by_what_the_call_is_about() {
 fn twins_are_told_apart_as_by_looking_through_all_of_them() {
     let seed = std::env::var("SEED").map_or_else(|_| rand_seed(), |seed| seed.parse().unwrap());
     println!("SEED={seed}");
-    let (mut state, mut model, mut random) = (State::default(), Vec::<(u64, u8, Phase, u32)>::new(), seed);
+    let (mut state, mut model, mut random) = (State::default(), Vec::<(u64, u8, Phase, u64)>::new(), seed);
     let mut next = |below: u64| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) % below
@@ -474,7 +476,7 @@ fn twins_are_told_apart_as_by_looking_through_all_of_them() {
                 }
             }
         }
-        let newest = |fit: &dyn Fn(Phase, u32) -> bool| {
+        let newest = |fit: &dyn Fn(Phase, u64) -> bool| {
             model.iter().filter(|one| one.1 == id && fit(one.2, one.3)).map(|one| one.0).max()
         };
         assert_eq!(state.get(&name).map(|slot| slot.seq), newest(&|_, _| true));

@@ -25,7 +25,7 @@ impl Twins {
         let twin = self.of.entry(slot.id.clone()).or_default();
         twin.standing.insert((slot.phase, slot.seq), at);
         if slot.phase == Phase::Leased {
-            twin.leased.insert((slot.token.into(), slot.seq), at);
+            twin.leased.insert((slot.token, slot.seq), at);
         }
     }
 
@@ -33,7 +33,7 @@ impl Twins {
     pub(crate) fn leave<B>(&mut self, slot: &Slot<B>) {
         let Some(twin) = self.of.get_mut(&slot.id) else { return };
         twin.standing.remove(&(slot.phase, slot.seq));
-        twin.leased.remove(&(slot.token.into(), slot.seq));
+        twin.leased.remove(&(slot.token, slot.seq));
     }
 
     /// The newest of `id` in a phase that is fit, beside `but`.

@@ -115,7 +115,7 @@ fn put_moved(out: &mut BytesMut, moved: &Moved<Body>) {
     }
     out.put_u8(u8::from(moved.holds_key));
     put_number(out, u64::from(moved.attempts));
-    put_number(out, u64::from(moved.token));
+    put_number(out, moved.token);
     put_number(out, moved.lane_place);
     put_number(out, moved.errors.len() as u64);
     for error in &moved.errors {
@@ -226,7 +226,7 @@ fn take_moved(bytes: &mut Bytes, seq: u64, home: u64) -> Result<Moved<Body>> {
     };
     let holds_key = take_byte(bytes)? != 0;
     let attempts = u16::try_from(take_number(bytes)?).map_err(|_| corrupt("too many attempts"))?;
-    let token = u32::try_from(take_number(bytes)?).map_err(|_| corrupt("too many leases"))?;
+    let token = take_number(bytes)?;
     let lane_place = take_number(bytes)?;
     let mut errors = Vec::new();
     for _ in 0..take_number(bytes)? {
@@ -344,7 +344,7 @@ mod tests {
             Just(Stand::Leased),
             (0..4_usize, any::<u64>()).prop_map(|(reason, at)| Stand::Dead(REASONS[reason], at)),
         ];
-        let numbers = (any::<u16>(), any::<u32>(), any::<u64>(), any::<bool>());
+        let numbers = (any::<u16>(), any::<u64>(), any::<u64>(), any::<bool>());
         (push(), stand, numbers, prop::collection::vec(text(), 0..4)).prop_map(
             |(push, stand, (attempts, token, lane_place, holds_key), errors)| Moved {
                 push,

@@ -54,7 +54,7 @@ fn listed(state: &State<Body>, slot: &Slot<Body>, time: Millis) -> Option<Listed
         id: slot.id.as_ref().to_owned(),
         standing: plan::standing(slot, time)?,
         priority: slot.priority,
-        token: slot.token.into(),
+        token: slot.token,
         attempt: slot.attempts,
         max_attempts: slot.max_attempts,
         eligible_at: WallTime::from_millis(slot.eligible_at),

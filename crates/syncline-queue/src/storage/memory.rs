@@ -76,9 +76,9 @@ impl Shared {
     fn settle(&mut self, settlement: &Settlement, time: Millis) -> Result<Settled> {
         let (settled, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
         let Some(entry) = entry else { return Ok(settled) };
-        if let Outcome::Complete { push } = &settlement.outcome {
+        if let (Outcome::Complete { push }, Entry::Complete { seq }) = (&settlement.outcome, &entry) {
             let anyway = Admission { capacity: u64::MAX, unique_ids: true };
-            let reserved = plan::reserve_after(&mut self.state, Some(&settlement.lease.id), push, anyway, time)?;
+            let reserved = plan::reserve_after(&mut self.state, &[*seq], push, anyway, time)?;
             self.state.apply(entry);
             for entry in reserved.entries {
                 self.state.apply(entry);
@@ -106,8 +106,7 @@ impl Shared {
     }
 
     fn extend(&mut self, lease: &Lease, until: Duration, now: Moment) -> bool {
-        let token = lease.token.map(|token| u32::try_from(token).unwrap_or(0));
-        match self.state.hold(&lease.id, token) {
+        match self.state.hold(&lease.id, lease.token) {
             Hold::Held { seq } => {
                 self.state.lease_until(seq, now.steady + until);
                 true

@@ -28,6 +28,15 @@ const ERROR_BYTES_MAX: usize = 1_024;
 pub(crate) struct Reserved {
     pub(crate) entries: Vec<Entry<Body>>,
     pub(crate) told: Vec<Pushed>,
+    /// Items that end in the same step and whose keys were taken over.
+    keys_of: Vec<u64>,
+}
+
+impl Reserved {
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.entries.extend(more.entries);
+        self.keys_of.extend(more.keys_of);
+    }
 }
 
 /// Reserves what fits of `items`: all that is new, or nothing.
@@ -41,17 +50,17 @@ pub(crate) fn reserve(
     admission: Admission,
     now: Millis,
 ) -> Result<Reserved> {
-    reserve_after(state, None, items, admission, now)
+    reserve_after(state, &[], items, admission, now)
 }
 
-/// The same in one step with the completion of the item `done`, whose id may be taken again.
+/// The same in one step with the completion of `done`, whose ids and keys may be taken again.
 ///
 /// # Errors
 ///
 /// As [`reserve`].
 pub(crate) fn reserve_after(
     state: &mut State<Body>,
-    done: Option<&str>,
+    done: &[u64],
     items: &[NewItem],
     admission: Admission,
     now: Millis,
@@ -59,22 +68,16 @@ pub(crate) fn reserve_after(
     let mut reserved = Reserved::default();
     for item in items {
         let push = push_of(item, state.next_seq(), now);
-        // Looked for among those before it only then: a batch has a thousand.
-        let takes_again = done == Some(item.id.as_str())
-            && !reserved
-                .entries
-                .iter()
-                .any(|entry| matches!(entry, Entry::Push(other) if other.id == push.id));
-        let unique_ids = admission.unique_ids && !takes_again;
         let refusal = if state.counts().live() >= admission.capacity {
             // A duplicate takes no room.
-            match state.refusal(&push, unique_ids, now) {
+            match state.refusal(&push, admission.unique_ids, done, now) {
                 Some(refusal) => refusal,
                 None => return Err(give_back(state, &reserved, full(admission.capacity))),
             }
         } else {
-            match state.reserve(&push, push.body.clone(), unique_ids, now) {
-                Ok(()) => {
+            match state.reserve_after(done, &push, push.body.clone(), admission.unique_ids, now) {
+                Ok(key_of) => {
+                    reserved.keys_of.extend(key_of);
                     reserved.entries.push(Entry::Push(Box::new(push)));
                     reserved.told.push(Pushed::Inserted);
                     continue;
@@ -96,6 +99,9 @@ pub(crate) fn give_back(state: &mut State<Body>, reserved: &Reserved, error: Err
         if let Entry::Push(push) = entry {
             state.release(push.seq);
         }
+    }
+    for seq in &reserved.keys_of {
+        state.retake_key(*seq);
     }
     error
 }
@@ -136,6 +142,7 @@ pub(crate) fn claim(
     let most = claim
         .most
         .min(usize::try_from(state.room_in_hand(claim.in_hand.most)).unwrap_or(usize::MAX));
+    state.reach(time);
     // Every step is of one item: what is not claimed was passed.
     while claimed.len() < most && entries.len() - claimed.len() < PASSED_MAX {
         let Some(slot) = state.next(time, aging) else { break };
@@ -170,8 +177,7 @@ pub(crate) fn settle(
     outcome: &Outcome,
     time: Millis,
 ) -> (Settled, Option<Entry<Body>>) {
-    let token = lease.token.map(|token| u32::try_from(token).unwrap_or(0));
-    let seq = match state.hold(&lease.id, token) {
+    let seq = match state.hold(&lease.id, lease.token) {
         Hold::Held { seq } => seq,
         Hold::Lost => return (Settled::Lost, None),
         Hold::Unknown => return (Settled::Unknown, None),
@@ -251,7 +257,7 @@ pub(crate) fn stored(state: &State<Body>, slot: &Slot<Body>, time: Millis) -> Op
 fn claimed_of(state: &State<Body>, slot: &Slot<Body>) -> Claimed {
     Claimed {
         id: slot.id.as_ref().to_owned(),
-        token: u64::from(slot.token),
+        token: slot.token,
         attempt: slot.attempts,
         max_attempts: slot.max_attempts,
         priority: slot.priority,

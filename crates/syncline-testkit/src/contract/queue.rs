@@ -57,8 +57,10 @@ macro_rules! queue_contract {
             clause_4_what_is_put_off_comes_later_and_does_not_count,
             clause_5_leases_are_numbered,
             clause_6_a_settlement_of_another_lease_changes_nothing,
+            clause_6_a_lease_of_an_earlier_item_of_the_id_settles_nothing,
             clause_6_what_follows_is_pushed_with_the_completion,
             clause_6_what_follows_may_take_the_id_of_what_was_completed,
+            clause_6_what_follows_may_take_ids_and_keys_of_all_that_ended_before_it,
             clause_7_a_lease_that_is_over_is_taken_back_to_its_place,
             clause_7_after_the_last_attempt_it_is_dead,
             clause_7_an_extended_lease_is_not_over,
@@ -67,6 +69,7 @@ macro_rules! queue_contract {
             clause_8_more_of_a_lane_at_a_time_go_out_without_its_order,
             clause_9_what_is_there_is_a_duplicate,
             clause_9_a_key_is_taken_for_its_window,
+            clause_9_a_push_that_did_not_fit_takes_no_key,
             clause_10_somebody_is_woken_in_time,
             clause_11_the_dead_stay_until_they_are_redriven_or_purged,
             clause_11_what_expired_is_dead_and_was_not_handed_out,
@@ -323,6 +326,23 @@ pub async fn clause_6_a_settlement_of_another_lease_changes_nothing(subject: &Su
     assert_eq!(storage.settle(&[unfenced], at(60_000)).await.unwrap(), [Settled::Completed]);
 }
 
+/// What went wrong: leases were numbered by item. Where an id was pushed again after its end, a worker of the first item that was
+/// late held the number of the second one's lease, and settled work that nobody had done.
+pub async fn clause_6_a_lease_of_an_earlier_item_of_the_id_settles_nothing(subject: &Subject) {
+    let storage = &*subject.storage;
+    push(storage, &[item("a")], at(0)).await;
+    let slow = claim(storage, 1, at(0)).await.remove(0);
+    reap_all(storage, at(60_000)).await;
+    let quick = claim(storage, 1, at(60_000)).await.remove(0);
+    assert_eq!(settle(storage, &quick, done(), at(60_000)).await, Settled::Completed);
+    push(storage, &[item("a")], at(60_000)).await;
+    claim(storage, 1, at(60_000)).await;
+    for late in [slow, quick] {
+        assert_eq!(settle(storage, &late, done(), at(60_000)).await, Settled::Lost);
+    }
+    assert_eq!(storage.get("a", at(60_000)).await.unwrap().unwrap().standing, Standing::Leased);
+}
+
 /// Both or neither, and whatever the capacity.
 pub async fn clause_6_what_follows_is_pushed_with_the_completion(subject: &Subject) {
     let storage = &*subject.storage;
@@ -353,6 +373,32 @@ pub async fn clause_6_what_follows_may_take_the_id_of_what_was_completed(subject
         .map(|claimed| (claimed.id.as_str(), claimed.attempt, &claimed.body[..]))
         .collect();
     assert_eq!(seen, [("a", 1, &b"again"[..]), ("b", 1, &b"body of b"[..])]);
+}
+
+/// What went wrong: only the id of the very item that was completed was free for what followed it. One with its key, or with the
+/// id of another item that ended in the same call, was a duplicate and was left out without a word.
+pub async fn clause_6_what_follows_may_take_ids_and_keys_of_all_that_ended_before_it(subject: &Subject) {
+    let storage = &*subject.storage;
+    let keyed = |id: &str| NewItem {
+        dedup: Some(DedupKey { key: "order 7".into(), window: Duration::ZERO }),
+        ..item(id)
+    };
+    push(storage, &[keyed("a"), item("b"), item("c")], at(0)).await;
+    let claimed = claim(storage, 3, at(0)).await;
+    let lease = |n: usize| Lease { id: claimed[n].id.clone(), token: Some(claimed[n].token) };
+    let settlements = [
+        Settlement { lease: lease(0), outcome: QueueOutcome::Complete { push: vec![keyed("d")] } },
+        Settlement { lease: lease(1), outcome: QueueOutcome::Reject { error: "no".into() } },
+        Settlement {
+            lease: lease(2),
+            outcome: QueueOutcome::Complete { push: vec![item("a"), item("b")] },
+        },
+    ];
+    let told = storage.settle(&settlements, at(0)).await.unwrap();
+    assert_eq!(told, [Settled::Completed, Settled::Dead, Settled::Completed]);
+    let taken = [Pushed::Duplicate { id: "d".into() }];
+    assert_eq!(storage.push(&[keyed("e")], ROOM, at(0)).await.unwrap(), taken);
+    assert_eq!(claimed_ids(&*(subject.reopen)().await, 9, at(0)).await, ["d", "a", "b"]);
 }
 
 /// Its attempt counts, and it comes before what was pushed after it.
@@ -485,6 +531,17 @@ pub async fn clause_9_a_key_is_taken_for_its_window(subject: &Subject) {
         [Pushed::Duplicate { .. }]
     ));
     assert_eq!(storage.push(&[keyed("c", 0)], ROOM, at(8_000)).await.unwrap(), [Pushed::Inserted]);
+}
+
+/// What went wrong: a push that was refused for want of room kept its keys for their windows. Made again, it was a duplicate of
+/// itself: its caller took it for done, and it was nowhere.
+pub async fn clause_9_a_push_that_did_not_fit_takes_no_key(subject: &Subject) {
+    let storage = &*subject.storage;
+    let window = Duration::from_secs(60);
+    let keyed = NewItem { dedup: Some(DedupKey { key: "order 7".into(), window }), ..item("a") };
+    let one = Admission { capacity: 1, ..ROOM };
+    assert!(storage.push(&[keyed.clone(), item("b")], one, at(0)).await.is_err());
+    assert_eq!(storage.push(&[keyed], one, at(1)).await.unwrap(), [Pushed::Inserted]);
 }
 
 /// Never later than what is due, a lease that is over, or what expires; and at once when something is ready.

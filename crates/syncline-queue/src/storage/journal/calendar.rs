@@ -38,8 +38,7 @@ impl Inner {
     }
 
     pub(super) fn extend(&mut self, lease: &Lease, by: Duration, now: Moment) -> bool {
-        let token = lease.token.map(|token| u32::try_from(token).unwrap_or(0));
-        match self.state.hold(&lease.id, token) {
+        match self.state.hold(&lease.id, lease.token) {
             Hold::Held { seq } if !self.settling.contains_key(&seq) => {
                 self.state.lease_until(seq, now.steady + by);
                 true

@@ -47,6 +47,8 @@ impl Inner {
         if self.is_live && record.is_ahead {
             return;
         }
+        // As when it was decided, so that a replay gives the same tokens.
+        self.state.reach(record.time);
         for entry in record.entries {
             match entry {
                 Entry::Key { seq: item, dedup } => self.keep_key(item, dedup, seq),
@@ -132,6 +134,9 @@ impl Inner {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
+        // What ended may be gone with its records: no lease of now on is taken for one of then.
+        self.time = self.time.saturating_add(1);
+        self.state.reach(self.time);
         self.clock = QueueClock::from(self.time);
         let orphans: Vec<_> = self
             .state

@@ -11,7 +11,7 @@ use super::{
     plan::{self, Reserved},
     steps::seq_of,
 };
-use crate::state::Millis;
+use crate::state::{Entry, Millis};
 
 impl Inner {
     /// Decides on settlements, and keeps everybody else from what they settle.
@@ -21,7 +21,7 @@ impl Inner {
         time: Millis,
     ) -> Result<(Vec<Settled>, Record, Reserved, Vec<u64>)> {
         let (mut told, mut entries, mut held) = (Vec::with_capacity(settlements.len()), Vec::new(), Vec::new());
-        let mut reserved = Reserved::default();
+        let (mut reserved, mut done) = (Reserved::default(), Vec::new());
         for settlement in settlements {
             let (settled, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
             let Some((seq, entry)) = entry.and_then(|entry| Some((seq_of(&entry)?, entry))) else {
@@ -32,13 +32,16 @@ impl Inner {
                 told.push(Settled::Lost);
                 continue;
             }
+            if matches!(entry, Entry::Complete { .. } | Entry::Bury { .. }) {
+                done.push(seq);
+            }
             if let Outcome::Complete { push } = &settlement.outcome {
                 let anyway = Admission { capacity: u64::MAX, unique_ids: true };
-                match plan::reserve_after(&mut self.state, Some(&settlement.lease.id), push, anyway, time) {
+                match plan::reserve_after(&mut self.state, &done, push, anyway, time) {
                     Ok(more) => {
                         entries.push(entry);
                         entries.extend(more.entries.iter().cloned());
-                        reserved.entries.extend(more.entries);
+                        reserved.extend(more);
                     }
                     Err(error) => {
                         self.resume(&held);
