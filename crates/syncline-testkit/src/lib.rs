@@ -3,6 +3,7 @@
 //! - [`SimDisk`]: a disk that fails as real ones do and shows every state it may be found in after loss of power
 //! - [`MockClock`], [`SeededRandom`], [`seed`]: time that is stepped, randomness that is replayed
 //! - [`contract`]: one test a clause for each port
+//! - [`model`]: random histories, compared with a plain model after each call
 //! - [`FaultyArchive`]: an archive that fails, hangs and loses replies on demand
 //! - [`PostgresServer`]: a real server that a test starts, kills and starts again
 #![cfg_attr(
@@ -20,6 +21,7 @@
 pub mod contract;
 pub mod disk;
 mod faulty_archive;
+pub mod model;
 mod postgres;
 mod random;
 mod seed;

@@ -1,0 +1,3 @@
+//! Random histories, played on a part and on a plain model of it.
+
+pub mod queue;
