@@ -1,12 +1,14 @@
 //! The queue for code without tasks.
 
+mod dead;
+
 use std::{sync::Arc, time::Duration};
 
 use syncline_core::{WallTime, port::Clock, rt};
 
 use crate::{
-    DeadLetter, HealthReport, ItemFilter, ItemPage, ItemStatus, ListCursor, PushReceipt, QueueConfig, QueueMetrics,
-    QueueResult, Recurring, SyncItem, Throughput,
+    HealthReport, ItemFilter, ItemPage, ItemStatus, ListCursor, PushReceipt, QueueConfig, QueueMetrics, QueueResult,
+    Recurring, SyncItem, Throughput,
 };
 
 /// [`SyncQueue`](crate::SyncQueue) for threads: the same calls on the same queue, each of which blocks until it is answered.
@@ -324,6 +326,30 @@ impl SyncQueue {
         rt::block_on(self.queue.mark_failed_lease(id, token, error))
     }
 
+    /// As [`SyncQueue::mark_failed_after`](crate::SyncQueue::mark_failed_after).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn mark_failed_after(&self, id: &str, error: Option<String>, delay: Duration) -> QueueResult<bool> {
+        rt::block_on(self.queue.mark_failed_after(id, error, delay))
+    }
+
+    /// As [`SyncQueue::mark_failed_after_lease`](crate::SyncQueue::mark_failed_after_lease).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn mark_failed_after_lease(
+        &self,
+        id: &str,
+        token: u64,
+        error: Option<String>,
+        delay: Duration,
+    ) -> QueueResult<bool> {
+        rt::block_on(self.queue.mark_failed_after_lease(id, token, error, delay))
+    }
+
     /// As [`SyncQueue::reject`](crate::SyncQueue::reject).
     ///
     /// # Errors
@@ -331,6 +357,15 @@ impl SyncQueue {
     /// As there.
     pub fn reject(&self, id: &str, error: impl Into<String>) -> QueueResult<()> {
         rt::block_on(self.queue.reject(id, error))
+    }
+
+    /// As [`SyncQueue::reject_lease`](crate::SyncQueue::reject_lease).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn reject_lease(&self, id: &str, token: u64, error: impl Into<String>) -> QueueResult<()> {
+        rt::block_on(self.queue.reject_lease(id, token, error))
     }
 
     /// As [`SyncQueue::requeue`](crate::SyncQueue::requeue).
@@ -369,6 +404,15 @@ impl SyncQueue {
         rt::block_on(self.queue.extend_lease(id, token, lease))
     }
 
+    /// As [`SyncQueue::extend_leases`](crate::SyncQueue::extend_leases).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn extend_leases(&self, leases: &[(String, u64)], lease: Duration) -> QueueResult<Vec<bool>> {
+        rt::block_on(self.queue.extend_leases(leases, lease))
+    }
+
     /// As [`SyncQueue::cancel`](crate::SyncQueue::cancel).
     ///
     /// # Errors
@@ -379,53 +423,8 @@ impl SyncQueue {
     }
 }
 
-/// Dead letters and upkeep.
+/// Upkeep.
 impl SyncQueue {
-    /// As [`SyncQueue::dead_letters`](crate::SyncQueue::dead_letters).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn dead_letters(&self, after: Option<&str>, limit: usize) -> QueueResult<Vec<DeadLetter>> {
-        rt::block_on(self.queue.dead_letters(after, limit))
-    }
-
-    /// As [`SyncQueue::redrive`](crate::SyncQueue::redrive).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn redrive(&self, ids: &[String]) -> QueueResult<usize> {
-        rt::block_on(self.queue.redrive(ids))
-    }
-
-    /// As [`SyncQueue::redrive_all`](crate::SyncQueue::redrive_all).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn redrive_all(&self) -> QueueResult<usize> {
-        rt::block_on(self.queue.redrive_all())
-    }
-
-    /// As [`SyncQueue::purge`](crate::SyncQueue::purge).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn purge(&self, ids: &[String]) -> QueueResult<usize> {
-        rt::block_on(self.queue.purge(ids))
-    }
-
-    /// As [`SyncQueue::purge_all`](crate::SyncQueue::purge_all).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn purge_all(&self) -> QueueResult<usize> {
-        rt::block_on(self.queue.purge_all())
-    }
-
     /// As [`SyncQueue::lock`](crate::SyncQueue::lock).
     ///
     /// # Errors

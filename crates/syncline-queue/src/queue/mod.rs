@@ -5,6 +5,7 @@ mod book;
 mod complete_batch;
 mod dead;
 mod events;
+mod extend;
 mod gate;
 mod give_back;
 mod key_pace;

@@ -109,6 +109,39 @@ impl SyncQueue {
         self.inner.fail(id, Some(token), error, None).await
     }
 
+    /// [`mark_failed`](Self::mark_failed) with a delay of the caller's: the attempt after this one is made once `delay` is over,
+    /// as a server may have asked for. Neither the longest delay of the queue nor chance changes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn mark_failed_after(&self, id: &str, error: Option<String>, delay: Duration) -> QueueResult<bool> {
+        self.inner.fail(id, None, error, Some(delay)).await
+    }
+
+    /// [`mark_failed_after`](Self::mark_failed_after) under this lease.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseLost`](QueueError::LeaseLost) once the lease has ended; otherwise as [`mark_failed`](Self::mark_failed).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn mark_failed_after_lease(
+        &self,
+        id: &str,
+        token: u64,
+        error: Option<String>,
+        delay: Duration,
+    ) -> QueueResult<bool> {
+        self.inner.fail(id, Some(token), error, Some(delay)).await
+    }
+
     /// No attempt can succeed: the item is a dead letter at once.
     ///
     /// # Errors
@@ -119,8 +152,20 @@ impl SyncQueue {
     ///
     /// As [`mark_completed`](Self::mark_completed).
     pub async fn reject(&self, id: &str, error: impl Into<String>) -> QueueResult<()> {
-        let outcome = QueueOutcome::Reject { error: error.into() };
-        self.inner.settle(id, None, outcome).await.map(drop)
+        self.inner.reject(id, None, error.into()).await
+    }
+
+    /// [`reject`](Self::reject) under this lease.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseLost`](QueueError::LeaseLost) once the lease has ended; otherwise as [`reject`](Self::reject).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`mark_completed`](Self::mark_completed).
+    pub async fn reject_lease(&self, id: &str, token: u64, error: impl Into<String>) -> QueueResult<()> {
+        self.inner.reject(id, Some(token), error.into()).await
     }
 
     /// Gives the item back to its place, untouched: the attempt does not count.
@@ -147,33 +192,6 @@ impl SyncQueue {
     /// As [`mark_completed`](Self::mark_completed).
     pub async fn requeue_lease(&self, id: &str, token: u64) -> QueueResult<()> {
         self.inner.settle(id, Some(token), QueueOutcome::Release).await.map(drop)
-    }
-
-    /// The worker needs longer: the lease ends `lease` from now.
-    ///
-    /// # Errors
-    ///
-    /// [`LeaseLost`](QueueError::LeaseLost) when nobody has the item; [`ShuttingDown`](QueueError::ShuttingDown) once the
-    /// queue is closed; or the storage's.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped half-way, it may happen all the same.
-    pub async fn extend(&self, id: &str, lease: Duration) -> QueueResult<()> {
-        self.inner.extend(id, None, lease).await
-    }
-
-    /// [`extend`](Self::extend) under this lease.
-    ///
-    /// # Errors
-    ///
-    /// As [`extend`](Self::extend).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`extend`](Self::extend).
-    pub async fn extend_lease(&self, id: &str, token: u64, lease: Duration) -> QueueResult<()> {
-        self.inner.extend(id, Some(token), lease).await
     }
 
     /// Withdraws an item that is not dead, whoever has it. Who has it loses the lease: a handler of a
@@ -230,6 +248,10 @@ impl Inner {
             self.announce(&follow);
         }
         Ok(())
+    }
+
+    pub(super) async fn reject(&self, id: &str, token: Option<u64>, error: String) -> QueueResult<()> {
+        self.settle(id, token, QueueOutcome::Reject { error }).await.map(drop)
     }
 
     /// The attempt failed; the next one is after `delay`, or after the queue's own.
@@ -320,27 +342,6 @@ impl Inner {
         }
         // It, or what was behind it in its partition, may be next.
         self.bell.ring(1);
-    }
-
-    async fn extend(&self, id: &str, token: Option<u64>, lease: Duration) -> QueueResult<()> {
-        let extend = async {
-            let _pass = self.gate.enter(Errand::Settle)?;
-            let now = self.now();
-            let leases = [Lease { id: id.to_owned(), token }];
-            let told = self.watched(self.storage().extend(&leases, lease, now)).await?;
-            if told.first() != Some(&true) {
-                self.book().tally.settled(Settle::Lost, None, now.steady);
-                return Err(QueueError::LeaseLost(id.to_owned()));
-            }
-            let until = now.steady + lease;
-            let mut book = self.book();
-            book.extended(id, token, until);
-            book.tally.extended();
-            drop(book);
-            self.bell.due(until);
-            Ok(())
-        };
-        self.traced(Op::Extend, About::id(id), extend).await
     }
 }
 

@@ -74,6 +74,9 @@ fn every_future_can_be_sent() {
     sent(queue.mark_failed("a", None));
     sent(queue.complete_and_push("a", Vec::new()));
     sent(queue.reject("a", "x"));
+    sent(queue.reject_lease("a", 1, "x"));
+    sent(queue.mark_failed_after("a", None, SECOND));
+    sent(queue.extend_leases(&[], SECOND));
     sent(queue.requeue("a"));
     sent(queue.extend("a", SECOND));
     sent(queue.cancel("a"));

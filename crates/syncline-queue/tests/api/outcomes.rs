@@ -182,3 +182,51 @@ async fn an_item_that_is_given_back_keeps_its_place_and_its_attempts() {
     queue.requeue("a").await.unwrap();
     assert_eq!(queue.in_flight(), 0);
 }
+
+/// What went wrong: a worker that was late could still bury an item that another one was working on.
+#[tokio::test]
+async fn an_item_is_rejected_under_its_own_lease_alone() {
+    let (queue, clock) = queue_with(QueueConfig { lease_duration: SECOND, ..Default::default() });
+    queue.push(item("a")).await.unwrap();
+    let slow = queue.pop().await.unwrap().unwrap().lease_token.unwrap();
+    clock.advance(SECOND);
+    let quick = queue.pop().await.unwrap().unwrap().lease_token.unwrap();
+    assert!(matches!(queue.reject_lease("a", slow, "late").await, Err(QueueError::LeaseLost(_))));
+    assert_eq!(queue.status("a").await.unwrap(), Some(ItemStatus::Processing));
+    queue.reject_lease("a", quick, "no").await.unwrap();
+    assert_eq!(queue.dead_letters(None, 1).await.unwrap()[0].errors, ["no"]);
+}
+
+/// A delay of the caller's is kept as it is: beyond the longest of the queue, and without chance.
+#[tokio::test]
+async fn an_attempt_that_fails_may_say_when_the_next_one_is() {
+    let config = QueueConfig { max_retry_delay: SECOND, lease_duration: SECOND, ..Default::default() };
+    let (queue, clock) = queue_with(config);
+    queue.push(item("a").with_max_retries(3)).await.unwrap();
+    let first = queue.pop().await.unwrap().unwrap().lease_token.unwrap();
+    assert!(queue.mark_failed_after_lease("a", first, Some("busy".into()), SECOND * 90).await.unwrap());
+    clock.advance(SECOND * 90 - Duration::from_millis(1));
+    assert_eq!(pop_id(&queue).await, None);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(pop_id(&queue).await.as_deref(), Some("a"));
+    let late = queue.mark_failed_after_lease("a", first, None, SECOND).await;
+    assert!(matches!(late, Err(QueueError::LeaseLost(_))), "{late:?}");
+    assert!(queue.mark_failed_after("a", None, Duration::ZERO).await.unwrap());
+    assert_eq!(pop_id(&queue).await.as_deref(), Some("a"));
+    assert!(!queue.mark_failed_after("a", None, SECOND).await.unwrap(), "that was the last attempt");
+}
+
+#[tokio::test]
+async fn leases_are_extended_together_and_those_that_ended_are_told() {
+    let (queue, clock) = queue_with(QueueConfig { lease_duration: SECOND * 10, ..Default::default() });
+    queue.push_batch((0..3).map(|n| item(&n.to_string())).collect()).await.unwrap();
+    let popped = queue.pop_batch(3).await.unwrap();
+    let leases: Vec<_> = popped.iter().map(|item| (item.id.clone(), item.lease_token.unwrap())).collect();
+    queue.mark_completed("1").await.unwrap();
+    clock.advance(SECOND * 9);
+    assert_eq!(queue.extend_leases(&leases, SECOND * 10).await.unwrap(), [true, false, true]);
+    clock.advance(SECOND * 9);
+    assert_eq!((pop_id(&queue).await, queue.in_flight()), (None, 2));
+    let metrics = queue.metrics();
+    assert_eq!((metrics.total_leases_extended, metrics.total_leases_lost), (2, 1));
+}

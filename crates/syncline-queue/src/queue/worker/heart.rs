@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::crew::Crew;
 use crate::{
     QueueError, QueueResult, SyncQueue,
-    queue::{Inner, gate::Errand, give_back::block_on},
+    queue::{Inner, give_back::block_on},
 };
 
 /// A lease is extended so many times in its length: where the storage fails once or twice, it is not lost.
@@ -99,23 +99,5 @@ impl Inner {
         for ((number, _), is_live) in due.into_iter().zip(told) {
             crew.beat(number, is_live.then_some(next));
         }
-    }
-
-    /// Lets leases end `lease` from now; `false` for one that was lost.
-    async fn extend_all(&self, leases: &[Lease], lease: Duration) -> QueueResult<Vec<bool>> {
-        let _pass = self.gate.enter(Errand::Settle)?;
-        let now = self.now();
-        let told = self.watched(self.storage().extend(leases, lease, now)).await?;
-        let until = now.steady + lease;
-        let mut book = self.book();
-        for (lease, is_live) in leases.iter().zip(&told) {
-            if *is_live {
-                book.extended(&lease.id, lease.token, until);
-                book.tally.extended();
-            }
-        }
-        drop(book);
-        self.bell.due(until);
-        Ok(told)
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::de::DeserializeOwned;
 use syncline_core::{
     Error, Instant,
-    port::{BoxFuture, Lease, QueueOutcome},
+    port::{BoxFuture, Lease},
     rt,
 };
 
@@ -127,10 +127,7 @@ impl Inner {
         let JobError { message, verdict } = error;
         let settled = match verdict {
             Verdict::Retry(delay) => self.fail(id, token, Some(message), delay).await.map(drop),
-            Verdict::Reject => {
-                let outcome = QueueOutcome::Reject { error: message };
-                self.settle(id, token, outcome).await.map(drop)
-            }
+            Verdict::Reject => self.reject(id, token, message).await,
         };
         of_lost(settled, job)
     }
