@@ -132,15 +132,18 @@ impl List {
 
     /// Whether it is about `item` at `now`.
     pub fn is_about(&self, item: &Listed, now: WallTime) -> bool {
-        let since = item.dead.map_or(item.eligible_at, |(_, at)| at);
-        let is_old = |age: Duration| u128::from(now.as_millis()) >= u128::from(since.as_millis()) + age.as_millis();
         let has = |error: &String| item.errors.iter().any(|text| text.contains(error.as_str()));
         self.standing == item.standing
             && self.priority.is_none_or(|level| level == item.priority)
             && self.partition.as_ref().is_none_or(|lane| item.partition.as_ref() == Some(lane))
             && self.reason.is_none_or(|reason| item.dead.is_some_and(|(why, _)| why == reason))
             && self.error.as_ref().is_none_or(has)
-            && self.min_age.is_none_or(is_old)
+            && self.is_old(item, now)
+    }
+
+    fn is_old(&self, item: &Listed, now: WallTime) -> bool {
+        let since = u128::from(item.dead.map_or(item.eligible_at, |(_, at)| at).as_millis());
+        self.min_age.is_none_or(|age| u128::from(now.as_millis()) >= since + age.as_millis())
     }
 }
 
@@ -151,6 +154,8 @@ pub struct Pager<'a> {
     now: WallTime,
     limit: usize,
     looks_left: usize,
+    /// What is behind is too young.
+    is_over: bool,
     page: ListPage,
 }
 
@@ -158,17 +163,30 @@ impl<'a> Pager<'a> {
     /// An empty page of `list`, for `limit` items at most. It ends after as many looks and a few more.
     pub fn new(list: &'a List, limit: usize, now: WallTime) -> Self {
         let limit = limit.clamp(1, ITEMS_MAX);
-        Self { list, now, limit, looks_left: limit + LOOKS_BESIDE, page: ListPage::default() }
+        Self {
+            list,
+            now,
+            limit,
+            looks_left: limit + LOOKS_BESIDE,
+            is_over: false,
+            page: ListPage::default(),
+        }
     }
 
     /// Items that may still be looked at.
     pub fn looks_left(&self) -> usize {
-        if self.page.items.len() < self.limit { self.looks_left } else { 0 }
+        if self.page.items.len() < self.limit && !self.is_over {
+            self.looks_left
+        } else {
+            0
+        }
     }
 
     /// Looks at the item that stands at `place`. Once nothing is left to look at, the page ends there.
     pub fn look(&mut self, place: ListCursor, item: Listed) {
         self.looks_left = self.looks_left.saturating_sub(1);
+        // The dead come by their death: whoever is behind is younger still.
+        self.is_over |= place.part == ListPart::Dead && !self.list.is_old(&item, self.now);
         if self.list.is_about(&item, self.now) {
             self.page.items.push(item);
         }
@@ -177,7 +195,7 @@ impl<'a> Pager<'a> {
 
     /// The page; `is_all` says that nothing is left to be looked at.
     pub fn finish(mut self, is_all: bool) -> ListPage {
-        if is_all {
+        if is_all || self.is_over {
             self.page.next = None;
         }
         self.page

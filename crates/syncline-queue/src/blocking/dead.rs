@@ -1,9 +1,11 @@
 //! Dead letters.
 
+use std::num::NonZeroU32;
+
 use syncline_core::rt;
 
 use super::SyncQueue;
-use crate::{DeadLetter, QueueResult};
+use crate::{DeadLetter, ItemFilter, QueueResult};
 
 /// Dead letters.
 impl SyncQueue {
@@ -25,6 +27,24 @@ impl SyncQueue {
         rt::block_on(self.queue.redrive(ids))
     }
 
+    /// As [`SyncQueue::redrive_where`](crate::SyncQueue::redrive_where).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn redrive_where(&self, filter: &ItemFilter) -> QueueResult<usize> {
+        rt::block_on(self.queue.redrive_where(filter))
+    }
+
+    /// As [`SyncQueue::redrive_paced`](crate::SyncQueue::redrive_paced).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn redrive_paced(&self, filter: &ItemFilter, per_second: NonZeroU32) -> QueueResult<usize> {
+        rt::block_on(self.queue.redrive_paced(filter, per_second))
+    }
+
     /// As [`SyncQueue::redrive_all`](crate::SyncQueue::redrive_all).
     ///
     /// # Errors
@@ -41,6 +61,15 @@ impl SyncQueue {
     /// As there.
     pub fn purge(&self, ids: &[String]) -> QueueResult<usize> {
         rt::block_on(self.queue.purge(ids))
+    }
+
+    /// As [`SyncQueue::purge_where`](crate::SyncQueue::purge_where).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn purge_where(&self, filter: &ItemFilter) -> QueueResult<usize> {
+        rt::block_on(self.queue.purge_where(filter))
     }
 
     /// As [`SyncQueue::purge_all`](crate::SyncQueue::purge_all).

@@ -3,7 +3,7 @@
 use syncline_core::port::{DeadReason, Stored};
 
 use super::{
-    Inner, QueueEvent, SyncQueue,
+    QueueEvent, SyncQueue,
     bell::UnderWay,
     gate::Errand,
     telemetry::{About, Op},
@@ -51,27 +51,6 @@ impl SyncQueue {
         inner.traced(Op::Redrive, About::batch(ids.len()), redrive).await
     }
 
-    /// Lets all dead letters be tried again, in steps of [`batch_size`](crate::QueueConfig::batch_size). Returns how many.
-    ///
-    /// # Errors
-    ///
-    /// As [`redrive`](Self::redrive); the steps before were done.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped half-way, some are redriven.
-    pub async fn redrive_all(&self) -> QueueResult<usize> {
-        let mut sum = 0;
-        loop {
-            let ids = self.inner.first_dead().await?;
-            let count = self.redrive(&ids).await?;
-            sum += count;
-            if count == 0 {
-                return Ok(sum);
-            }
-        }
-    }
-
     /// Throws these dead letters away. Returns how many there were.
     ///
     /// # Errors
@@ -86,34 +65,6 @@ impl SyncQueue {
         let _pass = inner.gate.enter(Errand::Settle)?;
         let told = inner.watched(inner.storage().purge(ids, inner.now())).await?;
         Ok(count(&told))
-    }
-
-    /// Throws all dead letters away, in steps of [`batch_size`](crate::QueueConfig::batch_size). Returns how many.
-    ///
-    /// # Errors
-    ///
-    /// As [`purge`](Self::purge); the steps before were done.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped half-way, some are gone.
-    pub async fn purge_all(&self) -> QueueResult<usize> {
-        let mut sum = 0;
-        loop {
-            let ids = self.inner.first_dead().await?;
-            let count = self.purge(&ids).await?;
-            sum += count;
-            if count == 0 {
-                return Ok(sum);
-            }
-        }
-    }
-}
-
-impl Inner {
-    async fn first_dead(&self) -> QueueResult<Vec<String>> {
-        let stored = self.watched(self.storage().dead(None, self.config.batch_size, self.now())).await?;
-        Ok(stored.into_iter().map(|stored| stored.item.id).collect())
     }
 }
 

@@ -18,6 +18,7 @@ mod pop;
 mod push;
 mod receipt;
 mod recur;
+mod redrive;
 #[cfg(feature = "prometheus")]
 mod scrape;
 mod settle;

@@ -109,6 +109,7 @@ impl QueueStorage for Faulty {
         limit: usize,
         now: Moment,
     ) -> BoxFuture<'a, Result<ListPage>> {
+        self.dead_limit.store(limit as u64, SeqCst);
         self.inner.list(list, after, limit, now)
     }
 

@@ -1,6 +1,7 @@
 //! The queue as its users see it. Defects of earlier queues are tests here: each says what went wrong.
 
 mod breaker;
+mod dead;
 mod durability;
 mod events;
 mod exported;
@@ -85,6 +86,9 @@ fn every_future_can_be_sent() {
     sent(queue.list(&ItemFilter::of(ItemStatus::Pending), None, 1));
     sent(queue.dead_letters(None, 1));
     sent(queue.redrive_all());
+    sent(queue.redrive_where(&ItemFilter::of(ItemStatus::Failed)));
+    sent(queue.redrive_paced(&ItemFilter::of(ItemStatus::Failed), std::num::NonZeroU32::MIN));
+    sent(queue.purge_where(&ItemFilter::of(ItemStatus::Failed)));
     sent(queue.purge_all());
     sent(queue.refresh());
     sent(queue.unschedule("a"));

@@ -29,6 +29,7 @@ async fn batch_size_is_what_one_step_takes() {
     let queue = SyncQueue::on(Arc::clone(&storage) as Arc<dyn QueueStorage>, config).unwrap();
     queue.push_batch((0..20).map(|n| item(&n.to_string())).collect()).await.unwrap();
     assert_eq!(queue.pop_many().await.unwrap().len(), 7);
+    queue.reject("0", "no").await.unwrap();
     queue.purge_all().await.unwrap();
     assert_eq!(storage.dead_limit.load(SeqCst), 7);
 }
