@@ -8,7 +8,7 @@ use syncline::{Error, ErrorKind, Inspection, Stats, Verified};
 use crate::store::{About, Ask, Happened, Kind, Put, Scan, Told};
 
 /// Number of this protocol. Both sides must speak the same: they are one program.
-pub(crate) const PROTOCOL: u32 = 4;
+pub(crate) const PROTOCOL: u32 = 5;
 
 /// What a client asks.
 #[derive(Debug, Serialize, Deserialize)]

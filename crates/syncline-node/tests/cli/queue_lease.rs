@@ -79,6 +79,11 @@ fn an_item_that_failed_is_scheduled_or_dead() {
     assert_eq!(place.json(["queue", "fail", "rejected", "--reject", "--error", "no"])["status"], "dead");
     assert_eq!(place.json(["queue", "inspect", "again"])["errors"][0], "no route");
     assert_eq!(place.run(["queue", "dead"]).text().lines().count(), 2);
+    place.run(["queue", "push", "x", "--id", "later"]);
+    place.run(["queue", "pop"]);
+    assert_eq!(place.run(["queue", "fail", "later", "--delay", "1h"]).text(), "later\tscheduled\n");
+    let item = place.json(["queue", "inspect", "later"]);
+    assert!(item["due_at_ms"].as_u64() > item["created_at_ms"].as_u64().map(|at| at + 3_500_000), "{item}");
     place.run(["queue", "fail", "nobody"]).check_refused(3, &["there is no item"]);
 }
 

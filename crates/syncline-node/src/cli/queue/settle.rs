@@ -1,9 +1,11 @@
 //! `queue complete` and `queue fail`: how an attempt went.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::json;
 
-use super::{super::context::Context, once, unexpected};
+use super::{super::context::Context, once, time, unexpected};
 use crate::{
     exit::{Exit, Result},
     store::{Access, Ask, Told},
@@ -30,6 +32,7 @@ pub(super) struct Complete {
 #[command(after_long_help = "\
 Examples:
   syncline queue fail report-7 --token 3 --error 'no route to host'
+  syncline queue fail report-7 --token 3 --delay 10m
   syncline queue fail report-7 --token 3 --reject
 
 It prints whether another attempt follows. Exit status 3 and 4 are those of complete.")]
@@ -42,8 +45,11 @@ pub(super) struct Fail {
     /// Why; the item keeps it
     #[arg(long, value_name = "TEXT")]
     error: Option<String>,
+    /// How long until the next attempt; grows with each of them unless given
+    #[arg(long, value_name = "TIME", value_parser = time::duration)]
+    delay: Option<Duration>,
     /// No attempt can succeed: the item is dead at once
-    #[arg(long)]
+    #[arg(long, conflicts_with = "delay")]
     reject: bool,
 }
 
@@ -60,7 +66,13 @@ impl Complete {
 
 impl Fail {
     pub(super) async fn run(self, context: &Context, queue: &str) -> Result<Exit> {
-        let ask = Ask::Fail { id: self.id.clone(), token: self.token, error: self.error, for_good: self.reject };
+        let ask = Ask::Fail {
+            id: self.id.clone(),
+            token: self.token,
+            error: self.error,
+            delay_ms: self.delay.map(time::millis),
+            for_good: self.reject,
+        };
         let Told::Failed { again } = once(context, Access::Existing, queue, ask).await? else {
             return Err(unexpected());
         };

@@ -27,6 +27,8 @@ pub(crate) enum Ask {
         id: String,
         token: Option<u64>,
         error: Option<String>,
+        /// How long until the next attempt; the queue's own delay unless given.
+        delay_ms: Option<u64>,
         for_good: bool,
     },
     /// Given back untouched.

@@ -70,7 +70,10 @@ async fn tell(queue: &SyncQueue, ask: Ask, hands: Hands) -> Result<Told, QueueEr
             queue.mark_completed(&id).await?;
             Told::Done
         }
-        Ask::Fail { id, token, error, for_good } => fail(queue, &id, token, error, for_good).await?,
+        Ask::Fail { id, token, error, delay_ms, for_good } => {
+            let delay = delay_ms.map(Duration::from_millis);
+            fail(queue, &id, token, Failed { error, delay, for_good }).await?
+        }
         Ask::Release { id, token } => {
             queue.requeue_lease(&id, token).await?;
             Told::Done
@@ -122,28 +125,25 @@ async fn take(queue: &SyncQueue, pop: Pop) -> Result<Vec<Job>, QueueError> {
     Ok(jobs)
 }
 
-async fn fail(
-    queue: &SyncQueue,
-    id: &str,
-    token: Option<u64>,
-    error: Option<String>,
-    for_good: bool,
-) -> Result<Told, QueueError> {
-    let again = match (for_good, token) {
-        (true, token) => {
-            if let Some(token) = token {
-                // The lease is this worker's as long as it can be extended.
-                queue.extend_lease(id, token, queue.config().lease_duration).await?;
-            }
-            queue
-                .reject(id, error.unwrap_or_else(|| "it was rejected without a reason".to_owned()))
-                .await?;
-            false
-        }
-        (false, Some(token)) => queue.mark_failed_lease(id, token, error).await?,
-        (false, None) => queue.mark_failed(id, error).await?,
+async fn fail(queue: &SyncQueue, id: &str, token: Option<u64>, end: Failed) -> Result<Told, QueueError> {
+    let Failed { error, delay, for_good } = end;
+    let reason = || error.clone().unwrap_or_else(|| "it was rejected without a reason".to_owned());
+    let again = match (for_good, token, delay) {
+        (true, Some(token), _) => queue.reject_lease(id, token, reason()).await.map(|()| false)?,
+        (true, None, _) => queue.reject(id, reason()).await.map(|()| false)?,
+        (false, Some(token), Some(delay)) => queue.mark_failed_after_lease(id, token, error, delay).await?,
+        (false, None, Some(delay)) => queue.mark_failed_after(id, error, delay).await?,
+        (false, Some(token), None) => queue.mark_failed_lease(id, token, error).await?,
+        (false, None, None) => queue.mark_failed(id, error).await?,
     };
     Ok(Told::Failed { again })
+}
+
+/// How an attempt failed.
+struct Failed {
+    error: Option<String>,
+    delay: Option<Duration>,
+    for_good: bool,
 }
 
 fn numbers(queue: &SyncQueue) -> Numbers {

@@ -46,8 +46,13 @@ impl Held {
     /// What is said of one item.
     pub(super) fn outcome(&self, work: &Work, ended: &Ended, id: &str, token: u64) -> Ask {
         let id = id.to_owned();
-        let fail =
-            |error: String, for_good| Ask::Fail { id: id.clone(), token: Some(token), error: Some(error), for_good };
+        let fail = |error: String, for_good| Ask::Fail {
+            id: id.clone(),
+            token: Some(token),
+            error: Some(error),
+            delay_ms: None,
+            for_good,
+        };
         match (self.fate, ended.code()) {
             (Fate::GivenBack, _) => Ask::Release { id, token },
             (Fate::Overrun, _) => {

@@ -87,7 +87,7 @@ impl Crew<'_> {
             {
                 for (id, token) in given::leases(jobs) {
                     let error = Some(format!("it cannot be given to a command: {error}"));
-                    self.ask(Ask::Fail { id, token: Some(token), error, for_good: false });
+                    self.ask(Ask::Fail { id, token: Some(token), error, delay_ms: None, for_good: false });
                 }
                 return;
             }
