@@ -169,7 +169,7 @@ impl Play {
             self.did(Did::End(end));
         }
         let found = self.past.found(end, under_way.as_ref(), self.rules);
-        self.rise(end, &found);
+        self.rise(&found);
         subject.reopen(end, in_call, &self.draw.random).await;
         self.recognise(subject, found).await?;
         // What is opened twice is what is opened once.
@@ -181,16 +181,11 @@ impl Play {
         Ok(())
     }
 
-    /// Brings the calendar to where it was, if the queue may be one that does not remember its time: it holds nothing, or what
-    /// is lost does not show but in the time. What opening itself writes is lost with the power, too.
-    fn rise(&mut self, end: End, found: &[Oracle]) {
-        let times = found.iter().map(|state| state.clock.recorded);
-        let is_unsure = end == End::PowerLost
-            || found.iter().any(|state| state.items.is_empty())
-            || times.clone().min() != times.clone().max();
-        if is_unsure {
-            self.now.wall = self.now.wall.max(WallTime::from_millis(times.max().unwrap_or(0)));
-        }
+    /// Brings the calendar to where it was at least: what a storage remembers of its time is its own business, for it may
+    /// hold nothing, or write more than it was asked to.
+    fn rise(&mut self, found: &[Oracle]) {
+        let latest = found.iter().map(|state| state.clock.recorded).max().unwrap_or(0);
+        self.now.wall = self.now.wall.max(WallTime::from_millis(latest + 1_000));
         self.pass(1);
     }
 
