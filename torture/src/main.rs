@@ -25,6 +25,8 @@ use clap::Parser;
 enum Command {
     Sim(sim::Args),
     QueueSim(queue::sim::Args),
+    QueueWork(queue::work::Args),
+    QueueVerify(queue::verify::Args),
     Write(write::Args),
     Verify(verify::Args),
 }
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
     let ended = match Command::parse() {
         Command::Sim(args) => sim::run(&args),
         Command::QueueSim(args) => queue::sim::run(&args),
+        Command::QueueWork(args) => queue::work::run(&args),
+        Command::QueueVerify(args) => queue::verify::run(&args),
         Command::Write(args) => write::run(&args),
         Command::Verify(args) => verify::run(&args),
     };

@@ -4,11 +4,14 @@
 
 mod arena;
 pub mod dice;
-pub mod process;
+mod process;
+mod queue;
 mod random;
 pub mod score;
 mod traced;
 mod trial;
+
+use std::path::Path;
 
 use crate::{
     cmd,
@@ -21,10 +24,21 @@ use crate::{
 use dice::Dice;
 use score::Score;
 
+/// What is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Room {
+    /// Writers of a journal
+    Journal,
+    /// Producers and workers of a queue: on a journal, and on SQLite in four processes at once
+    Queue,
+}
+
 /// Kills writers at random moments and at chosen system calls, and checks what stands.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Args {
-    /// Writers that are killed at a random moment
+    /// Only this
+    pub room: Option<Room>,
+    /// Runs that end with a kill at a random moment, for each storage
     #[arg(long, default_value_t = 1_000)]
     pub runs: u64,
     /// System calls, one by one, at which a writer is killed or which fail
@@ -49,16 +63,31 @@ pub fn run(args: Args, build: Build) -> Result<Outcome> {
     let seed = args.seed.unwrap_or_else(dice::fresh_seed);
     eprintln!("crash: seed {seed}, below {}", parent.display());
     let mut dice = Dice::new(seed);
+    let run_all = args.room.is_none();
+    let mut tally = Tally::default();
+    if run_all || args.room == Some(Room::Journal) {
+        tally += journal(&binary, args, seed, &mut dice)?;
+    }
+    if run_all || args.room == Some(Room::Queue) {
+        queue::run(&binary, &parent, args.runs, &mut dice, args.json)?;
+        tally += Tally::passed(1);
+    }
+    Ok(Outcome::Ran(tally))
+}
+
+/// Writers of a journal, at random moments and at chosen system calls.
+fn journal(binary: &Path, args: Args, seed: u64, dice: &mut Dice) -> Result<Tally> {
+    let parent = cmd::target_dir().join("crash");
     let mut score = Score::default();
-    random::kill(&binary, &parent, args.runs, &mut dice, &mut score)?;
+    random::kill(binary, &parent, args.runs, dice, &mut score)?;
     let control = match traced::unavailable() {
         Some(reason) => {
             println!("SKIPPED crash at system calls: {reason}");
             None
         }
         None => {
-            traced::enumerate(&binary, &parent, args.points, &mut dice, &mut score)?;
-            Some(traced::control(&binary, &parent, &mut dice)?)
+            traced::enumerate(binary, &parent, args.points, dice, &mut score)?;
+            Some(traced::control(binary, &parent, dice)?)
         }
     };
     let caught = control.map(|caught| Measure::exactly("crash.control_caught", f64::from(u8::from(caught)), 1.0));
@@ -70,5 +99,5 @@ pub fn run(args: Args, build: Build) -> Result<Outcome> {
     if !score.holds() {
         return Err(format!("a promise was broken: seed {seed}, what is left of it is in {}", parent.display()).into());
     }
-    Ok(Outcome::Ran(Tally { skipped: u64::from(control.is_none()), ..Tally::passed(1) }))
+    Ok(Tally { skipped: u64::from(control.is_none()), ..Tally::passed(1) })
 }

@@ -15,11 +15,11 @@ use std::{
     process::ExitCode,
 };
 
-use syncline_core::{Error, ErrorKind, Result, port::Clock as _, rt::SystemClock};
-use syncline_queue::planted::Planted;
+use syncline_core::{Result, port::Clock as _, rt::SystemClock};
 use syncline_testkit::SeededRandom;
 
 use self::{check::Tally, history::Told, setup::Setup};
+use super::bug::Bug;
 use crate::sim::figure;
 
 /// `Err` says which promise was broken.
@@ -44,23 +44,11 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// With a deliberate bug
-    #[arg(long, value_parser = planted)]
-    planted: Option<Planted>,
+    #[arg(long, value_parser = Bug::parse)]
+    planted: Option<Bug>,
     /// With each deliberate bug in turn; each must be caught
     #[arg(long)]
     planted_all: bool,
-}
-
-/// Reads the name of a deliberate bug.
-///
-/// # Errors
-///
-/// [`ErrorKind::Invalid`] with the names there are.
-pub(crate) fn planted(name: &str) -> Result<Planted> {
-    Planted::from_name(name).ok_or_else(|| {
-        let names: Vec<_> = Planted::ALL.iter().map(|bug| format!("{bug:?}")).collect();
-        Error::new(ErrorKind::Invalid, format!("no planted bug {name:?}; there are {}", names.join(", ")))
-    })
 }
 
 /// Runs the histories, prints the figures; 0 when every promise was kept, 1 when not.
@@ -83,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 #[derive(Debug, Clone, Copy)]
 struct Run {
     seed: u64,
-    planted: Option<Planted>,
+    planted: Option<Bug>,
     images: u64,
     history: Option<u64>,
 }
@@ -133,7 +121,7 @@ impl Run {
         sum.trace.update(told.trace.as_bytes());
         if let Some(what) = told.violation {
             sum.violations += 1;
-            let planted = self.planted.map_or(String::new(), |bug| format!(" --planted {bug:?}"));
+            let planted = self.planted.map_or(String::new(), |bug| format!(" --planted {bug}"));
             let replay = format!("torture queue-sim --seed {} --history {history}{planted}", self.seed);
             sum.first.get_or_insert(format!("violation; replay with: {replay}\n  {what}"));
         }

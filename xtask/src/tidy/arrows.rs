@@ -34,7 +34,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("syncline-node", &["syncline"]),
-    ("syncline-torture", &["syncline-core", "syncline-journal", "syncline-queue", "syncline-testkit"]),
+    (
+        "syncline-torture",
+        &["syncline-core", "syncline-journal", "syncline-queue", "syncline-sql", "syncline-testkit"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -8,14 +8,14 @@ use syncline_core::{
     rt::block_on,
 };
 use syncline_journal::{Config, Journal};
-use syncline_queue::{JournalQueueStorage, planted::Planted};
+use syncline_queue::JournalQueueStorage;
 use syncline_testkit::{
     SeededRandom, SimDisk,
     disk::{Call, Effect, Fault},
 };
 
 use super::{
-    Verdict,
+    Bug, Verdict,
     model::{self, Items, Stands},
 };
 
@@ -66,7 +66,7 @@ pub(super) struct Opened {
 /// Opens images of one history.
 pub(super) struct Checker {
     pub(super) config: Config,
-    pub(super) planted: Option<Planted>,
+    pub(super) planted: Bug,
     pub(super) random: SeededRandom,
     /// The moment at which it looks: a queue remembers the latest it was told.
     pub(super) now: Moment,
@@ -79,7 +79,7 @@ impl Checker {
     pub(super) fn open(&self, disk: &SimDisk) -> Result<Opened> {
         let random = Arc::new(self.random.split(0));
         let journal = Journal::with_random(Arc::new(disk.clone()), self.config.clone(), random)?.journal;
-        let queue = JournalQueueStorage::open(&journal, "jobs")?.with_planted(self.planted);
+        let queue = JournalQueueStorage::open(&journal, "jobs")?.with_planted(self.planted.queue);
         Ok(Opened { queue, journal })
     }
 

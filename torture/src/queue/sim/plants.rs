@@ -1,20 +1,18 @@
 //! The harness on trial: each deliberate bug must be caught.
 
-use syncline_queue::planted::Planted;
-
-use super::{Run, figure};
+use super::{Bug, Run, figure};
 
 /// Plants every bug in turn; returns how many were not caught within `images` images.
 pub(super) fn all(seed: u64, images: u64, json: bool) -> u64 {
     let mut missed = 0;
-    for bug in Planted::ALL {
+    for bug in Bug::all() {
         let run = Run { seed, planted: Some(bug), images, history: None };
         let sum = run.run();
-        let name = format!("sim.queue.planted.{}", figure::snake(&format!("{bug:?}")));
+        let name = format!("sim.queue.planted.{}", figure::snake(&bug.to_string()));
         figure::print(json, &name, sum.violations as f64, Some((">=", 1.0)));
         if !json {
             let found = sum.first.as_deref().and_then(|what| what.lines().nth(1)).unwrap_or("NOT CAUGHT").trim();
-            figure::say(&format!("  {bug:?} after {} images: {found}", sum.tally.images()));
+            figure::say(&format!("  {bug} after {} images: {found}", sum.tally.images()));
         }
         missed += u64::from(sum.violations == 0);
     }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use syncline_journal::Config;
-use syncline_queue::planted::Planted;
 use syncline_testkit::SeededRandom;
+
+use super::Bug;
 
 /// What one history may do.
 #[derive(Debug, Clone)]
 pub(super) struct Setup {
     pub(super) config: Config,
-    pub(super) planted: Option<Planted>,
+    pub(super) planted: Bug,
     pub(super) steps: u32,
     /// Calls of the disk fail.
     pub(super) faults: bool,
@@ -32,12 +33,14 @@ const LONG_ONE_IN: u64 = 21;
 const NEVER: Duration = Duration::from_secs(3_600);
 
 impl Setup {
-    pub(super) fn draw(random: &SeededRandom, history: u64, planted: Option<Planted>) -> Self {
+    pub(super) fn draw(random: &SeededRandom, history: u64, planted: Option<Bug>) -> Self {
         let steps = if history % LONG_ONE_IN == LONG_ONE_IN - 1 { STEPS_LONG } else { STEPS };
+        let planted = planted.unwrap_or_default();
         let config = Config {
             segment_bytes: 8_192 << random.index(3),
             compression: random.once_in(10).then_some(1),
             witness_after: NEVER,
+            planted: planted.journal,
             ..Config::default()
         };
         Self {
