@@ -42,6 +42,8 @@ struct Item {
     body: Bytes,
     /// Attempts that were handed out; a loss of power may forget those, the end of the process may not.
     attempts: u16,
+    /// The number of its newest lease.
+    token: u64,
     is_dead: bool,
 }
 
@@ -80,7 +82,15 @@ fn new_item(answered: &mut Answered, random: &SeededRandom, now: u64) -> NewItem
     let body = Bytes::from(vec![u8::try_from(number % 251).unwrap(); random.index(600)]);
     let priority = Priority::from_number(u8::try_from(random.below(5)).unwrap()).unwrap();
     let id = format!("item {number}");
-    let item = Item { priority, due_ms, number, body: body.clone(), attempts: 0, is_dead: false };
+    let item = Item {
+        priority,
+        due_ms,
+        number,
+        body: body.clone(),
+        attempts: 0,
+        token: 0,
+        is_dead: false,
+    };
     answered.live.insert(id.clone(), item);
     NewItem {
         id,
@@ -112,6 +122,7 @@ async fn step(life: &Life, answered: &mut Answered, held: &mut Vec<Claimed>, ran
             for claimed in life.queue.claim(claim, at(now)).await.unwrap() {
                 let item = answered.live.get_mut(&claimed.id).unwrap();
                 item.attempts += 1;
+                item.token = claimed.token;
                 assert!(item.due_ms <= now && claimed.body == item.body && claimed.attempt <= MAX_ATTEMPTS);
                 held.push(claimed);
             }
@@ -168,7 +179,8 @@ async fn look(image: &SimDisk, answered: &Answered, keeps_claims: bool, now: u64
         } else if item.is_dead {
             assert_eq!(stored.standing, Standing::Dead, "{id}");
         }
-        seen.push(stored);
+        // A lease that ended with its process is counted anew once records before it are gone; the next one is greater.
+        seen.push(Stored { item: Claimed { token: 0, ..stored.item }, ..stored });
     }
     let stats = life.queue.stats(at(now)).await.unwrap();
     let counted: u64 = [stats.waiting, stats.leased, stats.dead].concat().iter().sum();
@@ -187,6 +199,10 @@ async fn check_order(image: &SimDisk, answered: &Answered) {
         in_hand: InHand::default(),
     };
     let claimed = life.queue.claim(claim, at(end)).await.unwrap();
+    for claimed in &claimed {
+        let before = answered.live[&claimed.id].token;
+        assert!(claimed.token > before, "{}: {} after {before}", claimed.id, claimed.token);
+    }
     let places: Vec<_> = claimed
         .iter()
         .map(|claimed| (claimed.priority, claimed.eligible_at, answered.live[&claimed.id].number))
