@@ -10,6 +10,11 @@ const STEPS: &[&str] = &[include_str!("schema.sql")];
 /// The lock that one holds who makes the tables: "SYNQ", and the first use of it.
 const LOCK: &str = "select pg_advisory_xact_lock(1398361681::bigint << 32)";
 
+/// Whether the table of the version is there.
+const IS_THERE: &str = "select exists (select from pg_catalog.pg_class c \
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+    where n.nspname = 'syncline_queue' and c.relname = 'version')";
+
 /// Brings the database to the tables of this program, and returns the number of the queue `name`, which is made where it is
 /// missing.
 ///
@@ -58,10 +63,8 @@ async fn make(connection: &mut PgConnection) -> Result<()> {
 /// The version of the tables that are there; 0 for none.
 async fn version(connection: &mut PgConnection) -> Result<i32> {
     let unreadable = failed("the tables cannot be read");
-    let is_there: bool = sqlx::query_scalar("select to_regclass('syncline_queue.version') is not null")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(&unreadable)?;
+    // Read as rows, not looked up by name: a server may answer a name from memory as it was before a lock was waited for.
+    let is_there: bool = sqlx::query_scalar(IS_THERE).fetch_one(&mut *connection).await.map_err(&unreadable)?;
     if !is_there {
         return Ok(0);
     }

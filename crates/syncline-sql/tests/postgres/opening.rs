@@ -23,6 +23,7 @@ async fn tables_of_a_newer_version_are_refused_untouched() {
     assert_eq!(place.count("select version::bigint from syncline_queue.version").await, 9);
 }
 
+/// Who had waited for the other one's tables looked them up by name, was told from memory that there were none, and failed.
 #[tokio::test]
 async fn those_who_open_at_once_make_the_tables_once_and_queues_keep_apart() {
     let place = Place::shared();
