@@ -180,7 +180,12 @@ async fn look(image: &SimDisk, answered: &Answered, keeps_claims: bool, now: u64
             assert_eq!(stored.standing, Standing::Dead, "{id}");
         }
         // A lease that ended with its process is counted anew once records before it are gone; the next one is greater.
-        seen.push(Stored { item: Claimed { token: 0, ..stored.item }, ..stored });
+        // Each opening is a little later in the queue's time, so that what was scheduled may be ready.
+        let standing = match stored.standing {
+            Standing::Scheduled => Standing::Ready,
+            other => other,
+        };
+        seen.push(Stored { standing, item: Claimed { token: 0, ..stored.item }, ..stored });
     }
     let stats = life.queue.stats(at(now)).await.unwrap();
     let counted: u64 = [stats.waiting, stats.leased, stats.dead].concat().iter().sum();
