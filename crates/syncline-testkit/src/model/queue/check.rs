@@ -52,6 +52,22 @@ impl Oracle {
         self.check_dead(storage, (now, time)).await
     }
 
+    /// Takes over when those died that died with their process: what a storage remembers of its time is its own business, up
+    /// to `latest`, and they are the last that died.
+    pub(super) async fn learn_when_orphans_died(
+        &mut self,
+        storage: &dyn QueueStorage,
+        latest: u64,
+        now: Moment,
+    ) -> Verdict {
+        let dead = storage.list(&List::of(Standing::Dead), None, DEAD_MAX, now).await.map_err(told)?;
+        let last = dead.items.last().and_then(|item| item.dead);
+        if let Some((_, at)) = last.filter(|(_, at)| at.as_millis() <= latest + 1) {
+            self.date_the_orphans(at.as_millis());
+        }
+        Ok(())
+    }
+
     /// All that stand so, a page at a time.
     async fn check_list(&self, storage: &dyn QueueStorage, standing: Standing, at: (Moment, u64)) -> Verdict {
         let (list, expected) = (List::of(standing), self.list(standing, at.1));

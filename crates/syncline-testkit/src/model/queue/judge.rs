@@ -120,6 +120,7 @@ impl Oracle {
             attempts: 0,
             token: 0,
             is_of_before: false,
+            died_with_process: false,
             errors: Vec::new(),
         });
     }

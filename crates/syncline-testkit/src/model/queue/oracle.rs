@@ -34,6 +34,8 @@ pub(super) struct Item {
     pub(super) token: u64,
     /// Whether its lease was given by another process: its number is nobody's any more.
     pub(super) is_of_before: bool,
+    /// Whether it died when the process ended last.
+    pub(super) died_with_process: bool,
     /// None for what the storage says in words of its own.
     pub(super) errors: Vec<Option<Arc<str>>>,
 }
@@ -58,7 +60,7 @@ pub(super) struct Key {
 /// Time that never goes back.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Clock {
-    latest: u64,
+    pub(super) latest: u64,
     seen: Option<Instant>,
     /// The latest time that is kept with what was done.
     pub(super) recorded: u64,
@@ -259,16 +261,31 @@ impl Oracle {
         let mut next = self.clone();
         next.clock = self.clock.reopened();
         if leases_end {
+            let time = self.clock.recorded + 1;
             for item in &mut next.items {
-                item.is_of_before = true;
+                (item.is_of_before, item.died_with_process) = (true, false);
             }
             let leased: Vec<_> = self.items.iter().filter(|item| item.is_leased()).map(|item| item.seq).collect();
             for seq in leased {
-                next.end_lease(seq, self.clock.recorded + 1);
-                next.record(self.clock.recorded + 1);
+                let is_dead = next.end_lease(seq, time);
+                next.record(time);
+                if let Some(item) = next.of_seq(seq) {
+                    item.died_with_process = is_dead;
+                }
             }
         }
         next
+    }
+
+    /// Those that died with their process did so at `time`: later than what is known to have been kept, where the storage
+    /// kept more than it was asked to.
+    pub(super) fn date_the_orphans(&mut self, time: u64) {
+        for item in self.items.iter_mut().filter(|item| item.died_with_process) {
+            if let Stands::Dead { at, .. } = &mut item.stands {
+                *at = time.max(*at);
+                self.clock.recorded = self.clock.recorded.max(*at);
+            }
+        }
     }
 
     /// What is done at `time` is kept with it.

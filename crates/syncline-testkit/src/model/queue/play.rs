@@ -169,29 +169,31 @@ impl Play {
             self.did(Did::End(end));
         }
         let found = self.past.found(end, under_way.as_ref(), self.rules);
-        self.rise(&found);
+        let states = [Some(&self.oracle), under_way.as_ref()];
+        let latest = states.into_iter().flatten().map(|state| state.clock.latest).max().unwrap_or(0);
+        self.rise(latest);
         subject.reopen(end, in_call, &self.draw.random).await;
-        self.recognise(subject, found).await?;
+        self.recognise(subject, found, latest).await?;
         // What is opened twice is what is opened once.
         if self.draw.random.once_in(2) {
             subject.reopen(End::Closed, false, &self.draw.random).await;
             let again = self.past.found(End::Closed, None, self.rules);
-            self.recognise(subject, again).await?;
+            self.recognise(subject, again, latest).await?;
         }
         Ok(())
     }
 
     /// Brings the calendar to where it was at least: what a storage remembers of its time is its own business, for it may
     /// hold nothing, or write more than it was asked to.
-    fn rise(&mut self, found: &[Oracle]) {
-        let latest = found.iter().map(|state| state.clock.recorded).max().unwrap_or(0);
+    fn rise(&mut self, latest: u64) {
         self.now.wall = self.now.wall.max(WallTime::from_millis(latest + 1_000));
         self.pass(1);
     }
 
-    async fn recognise<S: Subject>(&mut self, subject: &S, found: Vec<Oracle>) -> Verdict {
+    async fn recognise<S: Subject>(&mut self, subject: &S, found: Vec<Oracle>, latest: u64) -> Verdict {
         let mut why = String::new();
         for mut state in found {
+            state.learn_when_orphans_died(subject.storage(), latest, self.now).await?;
             match state.check_all(subject.storage(), &self.draw.ids, self.now).await {
                 Ok(()) => {
                     (self.past, self.oracle) = (Past::of(&state), state);
