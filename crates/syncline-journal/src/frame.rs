@@ -335,6 +335,11 @@ impl<'a> Records<'a> {
         Self { reader: Reader::new(plain) }
     }
 
+    /// Bytes that were not made out yet.
+    pub(crate) fn left(&self) -> usize {
+        self.reader.len()
+    }
+
     /// Whether all bytes were made out.
     pub(crate) fn is_done(&self) -> bool {
         self.reader.is_empty()

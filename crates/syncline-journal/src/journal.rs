@@ -14,8 +14,9 @@ use crate::{
     commit::{self, Settle},
     config::planted,
     hub::{Hub, closed},
-    log::{Log, Submission},
+    log::{self, Log, Submission},
     owners::{Owners, Seat},
+    reads::Reads,
     replay::Plan,
     reservation::Reservations,
     sync::{Mutex, lock},
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) log: Mutex<Log>,
     pub(crate) owners: Owners,
     pub(crate) config: Config,
+    pub(crate) reads: Reads,
     /// When the oldest write without a sync was made; kept only where the configuration bounds its age.
     unsynced_since: Mutex<Option<Instant>>,
 }
@@ -93,6 +95,7 @@ impl Journal {
             log: Mutex::new(log),
             owners: Owners::default(),
             config,
+            reads: Reads::default(),
             unsynced_since: Mutex::new(None),
         });
         let threads = threads::start(&shared)?;
@@ -159,13 +162,13 @@ impl Journal {
     pub fn stats(&self) -> Stats {
         let queue_bytes = self.handle.shared.hub.bytes() as u64;
         let log = self.log();
-        let (counters, segments) = (log.counters(), log.segments());
+        let counters = log.counters();
         let spare_bytes = if log.has_spare() { log.config().segment_bytes } else { 0 };
         Stats {
             next_seq: log.next_seq(),
             durable_seq: log.durable(),
-            segments: segments.len() as u64,
-            disk_bytes: segments.iter().map(|segment| segment.file_len).sum::<u64>() + spare_bytes,
+            segments: log.segments().count() as u64,
+            disk_bytes: log.segments().map(|segment| segment.file_len).sum::<u64>() + spare_bytes,
             queue_bytes,
             frames: counters.frames,
             records: counters.records,
@@ -183,9 +186,9 @@ impl Journal {
     ///
     /// [`ErrorKind::Corrupt`] naming the first place that is not what was written.
     pub fn verify(&self) -> Result<Verified> {
-        let (disk, segments) = {
+        let (disk, segments): (_, Vec<_>) = {
             let log = self.log();
-            (Arc::clone(log.disk()), log.segments())
+            (Arc::clone(log.disk()), log.segments().cloned().collect())
         };
         let mut verified = Verified::default();
         for segment in &segments {
@@ -279,6 +282,26 @@ impl Handle {
             needs.values().sum()
         };
         Space { live_bytes, ..lock(&self.shared.log).space() }
+    }
+
+    /// The record `seq` of `stream`, from memory or from its segment.
+    pub(crate) fn read(&self, stream: u32, seq: u64) -> Result<Bytes> {
+        let Shared { reads, log, .. } = &*self.shared;
+        if let Some(record) = reads.recall(stream, seq) {
+            return Ok(record);
+        }
+        // Who waited for its turn may find what it wants among what was read meanwhile.
+        let _turn = reads.turn();
+        if let Some(record) = reads.recall(stream, seq) {
+            return Ok(record);
+        }
+        let place = lock(log).find(seq)?;
+        let record = reads.read(&place, stream, seq);
+        record.map_err(|error| if lock(log).has_segment(place.segment) { error } else { log::not_kept(seq) })
+    }
+
+    pub(crate) fn recall(&self, stream: u32, seq: u64) -> Option<Bytes> {
+        self.shared.reads.recall(stream, seq)
     }
 
     pub(crate) fn ask_for_room(&self, stream: u32) -> bool {

@@ -10,6 +10,7 @@
 //! | `threads`, `hub` | two threads that take turns writing and syncing, and the queue before them |
 //! | `log` | the journal without threads: write, sync, rotate, remove; what the simulator drives |
 //! | `recover`, `walk` | what a directory says after a crash: torn tail, damage, or whole |
+//! | `index`, `reads` | single records, read again while the journal is open |
 //! | `segment`, `frame`, `manifest`, `wire` | the format, pure |
 //! | [`FileDisk`] | the directory on a real disk |
 //!
@@ -54,6 +55,7 @@ mod crypt;
 mod disk;
 mod frame;
 mod hub;
+mod index;
 mod journal;
 mod log;
 mod manifest;
@@ -61,6 +63,7 @@ mod names;
 mod owners;
 #[cfg(feature = "planted")]
 pub mod planted;
+mod reads;
 mod recover;
 mod repair;
 mod replay;

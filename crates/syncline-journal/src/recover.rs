@@ -21,6 +21,7 @@ use crate::{
     Seq,
     config::{Config, OnDamage, planted},
     frame::{self, Kind, Records, Scratch},
+    index::Index,
     manifest::Manifest,
     names, repair,
     report::{LostRange, RecoveryReport, Torn},
@@ -42,6 +43,8 @@ pub(crate) struct Segment {
     pub(crate) last_of: BTreeMap<u32, u64>,
     /// Damaged places where no record stood: where each begins, and where its frames go on.
     pub(crate) holes: BTreeMap<u64, u64>,
+    /// Where its records are found.
+    pub(crate) index: Index,
 }
 
 /// What stands in a directory.
@@ -249,6 +252,7 @@ fn survey(
             file_len: file.len().map_err(failed)?,
             last_of: BTreeMap::new(),
             holes: BTreeMap::new(),
+            index: Index::default(),
         },
         frames: 0,
         records: 0,
@@ -323,6 +327,7 @@ impl Survey {
                 self.segment.last_of.insert(stream, seq);
                 seq += 1;
             }
+            self.segment.index.note(header.first_seq, self.segment.end_offset);
             self.frames += 1;
             self.records += u64::from(header.count);
         }

@@ -25,7 +25,7 @@ impl Plan {
     /// The segments that hold records of `stream` from `from` on.
     pub(crate) fn of(log: &Log, stream: u32, from: u64) -> Self {
         let needed = |segment: &Segment| segment.last_of.get(&stream).is_some_and(|last| *last >= from);
-        let segments = log.segments().into_iter().filter(needed).collect();
+        let segments = log.segments().filter(|segment| needed(segment)).cloned().collect();
         Self { disk: Arc::clone(log.disk()), segments, stream, from }
     }
 

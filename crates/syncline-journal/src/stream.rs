@@ -58,6 +58,26 @@ impl Stream {
         transaction.commit(durability)
     }
 
+    /// Reads one record of this stream again. Its frame is read whole and checked as recovery does; what was read stays in memory
+    /// for a while, bounded, with what follows it where records are read in order. Blocks, and does not belong on a
+    /// runtime's worker: [`recall`](Self::recall) never does.
+    ///
+    /// What it returns shares the memory of the frame: copy what is kept for long.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](syncline_core::ErrorKind::Invalid) where `seq` is not a record of this stream, or is one no more: it was
+    /// truncated and its space given back. [`Corrupt`](syncline_core::ErrorKind::Corrupt), naming the place, where it is not
+    /// what was written. [`Closed`](syncline_core::ErrorKind::Closed). Otherwise what the disk says.
+    pub fn read(&self, seq: Seq) -> Result<Bytes> {
+        self.handle.read(self.id, seq.get())
+    }
+
+    /// The record as a [`read`](Self::read) left it in memory; `None` where it has to be read from disk. Never blocks.
+    pub fn recall(&self, seq: Seq) -> Option<Bytes> {
+        self.handle.recall(self.id, seq.get())
+    }
+
     /// Says that records of this stream before `seq` are not needed any more; their space is given back in time.
     ///
     /// It is not durable by itself: after a crash records may be replayed that were truncated before.

@@ -7,7 +7,7 @@ use syncline_core::port::DiskFile;
 
 use crate::frame::{self, Header};
 
-/// Bytes read at a time. A frame that is larger is read whole.
+/// Bytes read at a time, unless another number is asked for. A frame that is larger is read whole.
 const WINDOW: usize = 1_024 * 1_024;
 
 /// A forward reader over one segment's bytes.
@@ -17,6 +17,8 @@ pub(crate) struct Walk<'a> {
     len: u64,
     crc_seed: u32,
     check: bool,
+    /// Bytes read at a time.
+    reach: usize,
     /// Bytes of the file from `start`.
     window: Vec<u8>,
     start: u64,
@@ -44,12 +46,26 @@ pub(crate) struct Tail {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(file: &'a dyn DiskFile, crc_seed: u32) -> io::Result<Self> {
-        Ok(Self { file, len: file.len()?, crc_seed, check: true, window: Vec::new(), start: 0 })
+        Ok(Self {
+            file,
+            len: file.len()?,
+            crc_seed,
+            check: true,
+            reach: WINDOW,
+            window: Vec::new(),
+            start: 0,
+        })
     }
 
     /// Takes frames as they are, without their checksum: a deliberate bug.
     pub(crate) fn without_checks(mut self, without: bool) -> Self {
         self.check = !without;
+        self
+    }
+
+    /// Reads so many bytes at a time.
+    pub(crate) fn reaching(mut self, reach: usize) -> Self {
+        self.reach = reach;
         self
     }
 
@@ -81,14 +97,40 @@ impl<'a> Walk<'a> {
             if let Some(last) = last_used(chunk) {
                 tail.bytes = at + last as u64 + 1 - offset;
             }
-            let candidates: Vec<u64> = memmem::find_iter(chunk, &frame::MAGIC).map(|i| at + i as u64).collect();
-            for candidate in candidates {
+            for candidate in magics(chunk, at) {
                 self.note_later_frame(candidate, expected, offset, &mut tail)?;
             }
-            // The magic of a frame may lie across two windows.
-            at = if end < self.len { end - (frame::MAGIC.len() as u64 - 1) } else { end };
+            at = self.behind(end);
         }
         Ok(tail)
+    }
+
+    /// Where the first intact frame stands from `offset` on and before `until`.
+    pub(crate) fn next_frame(&mut self, offset: u64, until: u64) -> io::Result<Option<u64>> {
+        let mut at = offset;
+        while at < until.min(self.len) {
+            let Range { end, .. } = self.fill(at, self.reach)?;
+            let chunk = self.window.get(self.index(at)..).unwrap_or_default();
+            for candidate in magics(chunk, at).into_iter().take_while(|candidate| *candidate < until) {
+                if let Found::Frame(..) = self.frame_at(candidate)? {
+                    return Ok(Some(candidate));
+                }
+            }
+            at = self.behind(end);
+        }
+        Ok(None)
+    }
+
+    /// Whether the frame at `offset` was read whole together with what stands before it.
+    pub(crate) fn holds(&self, offset: u64) -> bool {
+        let rest = self.window.get(self.index(offset)..).unwrap_or_default();
+        let header = rest.first_chunk().and_then(Header::decode);
+        offset >= self.start && header.is_some_and(|header| header.frame_len() <= rest.len() as u64)
+    }
+
+    /// Where to go on behind a window that ends at `end`: the magic of a frame may lie across two.
+    fn behind(&self, end: u64) -> u64 {
+        if end < self.len { end - (frame::MAGIC.len() as u64 - 1) } else { end }
     }
 
     fn note_later_frame(&mut self, at: u64, expected: u64, bad: u64, tail: &mut Tail) -> io::Result<()> {
@@ -111,7 +153,7 @@ impl<'a> Walk<'a> {
             return Ok(None);
         };
         if offset < self.start || end > self.start + self.window.len() as u64 {
-            self.fill(offset, len.max(WINDOW))?;
+            self.fill(offset, len.max(self.reach))?;
         }
         let from = self.index(offset);
         Ok(self.window.get(from..from + len))
@@ -135,6 +177,11 @@ impl<'a> Walk<'a> {
     fn index(&self, offset: u64) -> usize {
         usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX)
     }
+}
+
+/// Where in `chunk`, which stands at `at`, a frame may begin.
+fn magics(chunk: &[u8], at: u64) -> Vec<u64> {
+    memmem::find_iter(chunk, &frame::MAGIC).map(|i| at + i as u64).collect()
 }
 
 /// The last byte that is not zero. In lines, because most of a segment that was not filled is zeros.

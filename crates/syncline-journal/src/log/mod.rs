@@ -1,6 +1,8 @@
 //! The journal without threads: one owner writes, syncs, rotates and removes. The simulator drives it as the threads do.
 
+mod find;
 mod open;
+pub(crate) use find::{Place, not_kept};
 pub(crate) use open::each_frame;
 mod remove;
 mod rotate;
@@ -179,9 +181,9 @@ impl Log {
         &self.active.segment
     }
 
-    /// All segments, the active one last, as they are now.
-    pub(crate) fn segments(&self) -> Vec<Segment> {
-        self.sealed.values().chain([&self.active.segment]).cloned().collect()
+    /// All segments, the active one last.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.sealed.values().chain([&self.active.segment])
     }
 
     fn check(&self) -> Result<()> {

@@ -12,6 +12,7 @@ use super::{Active, Counters, Log, rotate, write::frame_len_max};
 use crate::{
     config::{Config, planted},
     frame::{self, Kind, Place, Records, Scratch},
+    index::Index,
     manifest::{Manifest, is_full, remove_if_there},
     names,
     recover::{self, Recovered, Segment, unreadable},
@@ -192,6 +193,7 @@ fn begin_segment(disk: &dyn Disk, config: &Config, random: &dyn Random, found: &
             file_len: 0,
             last_of: BTreeMap::new(),
             holes: BTreeMap::new(),
+            index: Index::default(),
         },
         file: &*file,
         first_seq,
@@ -275,6 +277,7 @@ impl Repeat<'_> {
                     self.segment.last_of.insert(stream, header.first_seq + index as u64);
                 }
                 frame::encode_data(&mut out, &self.segment.codec, self.compression, place, records)?;
+                self.segment.index.note(place.first_seq, place.offset);
             }
             Kind::Gap => {
                 let gap = frame::Header::empty(Kind::Gap, header.first_seq, self.first_seq, header.count);

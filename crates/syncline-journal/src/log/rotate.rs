@@ -109,6 +109,7 @@ impl Log {
             file_len: file.len()?,
             last_of: Default::default(),
             holes: Default::default(),
+            index: Default::default(),
         };
         Ok(Active::new(segment, file, &self.config))
     }

@@ -49,6 +49,7 @@ impl Log {
         let written = encoded.and_then(|header| self.put(&buffer, &header).map(|()| header));
         self.buffer = buffer;
         let header = written?;
+        self.active.segment.index.note(place.first_seq, place.offset);
         for (stream, _) in records {
             self.active.segment.last_of.insert(*stream, self.next_seq);
             self.next_seq += 1;
