@@ -1,5 +1,7 @@
 //! What queues on SQL databases have in common: numbers of their tables, proofs of content, and who is next.
 
+use std::time::Duration;
+
 use syncline_core::{
     Priority, WallTime,
     port::{DeadReason, Standing},
@@ -70,6 +72,16 @@ pub(crate) fn millis(time: WallTime) -> i64 {
 /// A time as it stood in a table.
 pub(crate) fn wall(millis: i64) -> WallTime {
     WallTime::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+/// The latest death of those that have been dead for `age` at `now`.
+pub(crate) fn died_by(age: Duration, now: i64) -> i64 {
+    now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// How long until who died at `dead_at` has been dead for `age`.
+pub(crate) fn until_dead_for(age: Duration, dead_at: i64, now: i64) -> Duration {
+    Duration::from_millis(u64::try_from(dead_at.saturating_sub(died_by(age, now))).unwrap_or(0))
 }
 
 /// The hash of what an item carries, and whose it is: content that came to stand under another id is damage too.
@@ -152,6 +164,14 @@ mod tests {
     fn content_under_another_id_has_another_hash() {
         assert_ne!(hash(b"ab", b"c"), hash(b"a", b"bc"));
         assert_ne!(hash(b"a", b"x"), hash(b"b", b"x"));
+    }
+
+    #[test]
+    fn a_death_is_over_once_it_is_as_old_as_was_asked_and_an_age_without_end_is_never_reached() {
+        let age = Duration::from_millis(100);
+        assert_eq!((died_by(age, 1_000), until_dead_for(age, 950, 1_000)), (900, Duration::from_millis(50)));
+        assert_eq!(until_dead_for(age, 900, 1_000), Duration::ZERO);
+        assert!(died_by(Duration::MAX, 1_000) < 0 && until_dead_for(Duration::MAX, 1, 1_000) > age);
     }
 
     #[test]

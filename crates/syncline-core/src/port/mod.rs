@@ -16,8 +16,8 @@ pub use archive::{Archive, ArchiveStats, Change, ChangePage, Head, Outcome, Pref
 pub use clock::{Clock, Sleep};
 pub use disk::{DirLock, Disk, DiskFile, OpenMode};
 pub use queue::{
-    Admission, Claim, Claimed, DeadReason, DedupKey, InHand, Lease, Moment, NewItem, Outcome as QueueOutcome, Pushed,
-    QueueStats, QueueStorage, Reaped, Settled, Settlement, Standing, Stored,
+    Admission, Claim, Claimed, DeadReason, DedupKey, ExpiredDead, InHand, Lease, Moment, NewItem,
+    Outcome as QueueOutcome, Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Standing, Stored,
 };
 pub use queue_list::{List, ListCursor, ListPage, ListPart, Listed, Pager};
 pub use random::Random;

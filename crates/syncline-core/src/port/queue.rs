@@ -235,6 +235,15 @@ pub struct Reaped {
     pub more: bool,
 }
 
+/// What one call threw away of what had been dead for long enough.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExpiredDead {
+    /// Those that are gone, the oldest death first.
+    pub ids: Vec<String>,
+    /// How long until the next one has been dead for so long; zero when there are more now, `None` when nobody is dead.
+    pub next: Option<Duration>,
+}
+
 /// Items by level and standing, and how long the first of them wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueStats {
@@ -271,13 +280,16 @@ pub struct QueueStats {
 /// 9. An id that lives, or a key that is taken, is [`Pushed::Duplicate`], in one call too: there the first one wins.
 /// 10. `next_due` is never later than the moment at which a `claim` with the same bounds, or `reap`, would first find something
 ///     that they do not find now. What waits for somebody to settle is not due.
-/// 11. Dead items stay, with their errors, until they are redriven or purged.
+/// 11. Dead items stay, with their errors, until they are redriven or purged, or `expire_dead` is told that they were dead for
+///     long enough.
 /// 12. Content comes back byte for byte.
 /// 13. A list that is read to its end tells each item that it was about all the time: once where nothing was done to it
 ///     meanwhile. What waits comes by level, time and push, then who is behind another one of its lane; of one lane all come in
 ///     its order; what is dead comes by its death. One call looks at no more items than it may tell and a few beside, however
 ///     many there are: a page may be short, or empty, and have a next one.
 /// 14. A claim brings what is in hand above none of its bounds.
+/// 15. `expire_dead` throws away what has been dead for as long as it is told, by its death, oldest first and 64 at most, and
+///     names each. What it names is gone as durably as what was purged, and what it does not name stays.
 pub trait QueueStorage: Debug + Send + Sync {
     /// Keeps items, in order.
     ///
@@ -308,6 +320,9 @@ pub trait QueueStorage: Debug + Send + Sync {
 
     /// Throws dead items away; `false` where there is none that is dead.
     fn purge<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>>;
+
+    /// Throws away what has been dead for `older_than` or longer, a bounded number of them, oldest first.
+    fn expire_dead(&self, older_than: Duration, now: Moment) -> BoxFuture<'_, Result<ExpiredDead>>;
 
     /// Takes back leases that are over and buries what is of no use any more, a bounded number of them.
     fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>>;

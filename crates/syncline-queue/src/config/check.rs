@@ -40,7 +40,9 @@ impl QueueConfig {
         if self.durability == Durability::Interval {
             lasts("persistence_interval", self.persistence_interval)?;
         }
-        self.aging.map_or(Ok(()), |aging| lasts("aging", aging))?;
+        for (name, duration) in [("aging", self.aging), ("dead_letter_ttl", self.dead_letter_ttl)] {
+            duration.map_or(Ok(()), |duration| lasts(name, duration))?;
+        }
         self.validate_key()
     }
 
@@ -146,6 +148,7 @@ mod tests {
         assert!(refused(|c| c.cleanup_interval = Duration::ZERO).contains("cleanup_interval"));
         assert!(refused(|c| c.lease_duration = Duration::from_micros(999)).contains("999µs"));
         assert!(refused(|c| c.aging = Some(Duration::ZERO)).contains("aging"));
+        assert!(refused(|c| c.dead_letter_ttl = Some(Duration::ZERO)).contains("dead_letter_ttl is 0ns"));
     }
 
     /// What went wrong: the preset for security failed its own check without saying what to do.
@@ -173,6 +176,7 @@ mod tests {
     fn settings_come_back_from_a_file_and_an_unknown_one_is_refused() {
         let config = QueueConfig {
             aging: Some(Duration::from_secs(90)),
+            dead_letter_ttl: Some(Duration::from_hours(36)),
             max_rate: Some(Rate { items: 3, per: Duration::from_secs(1), burst: 2 }),
             job_breaker: Some(JobBreaker::default()),
             persistence_path: Some("/tmp/q".into()),

@@ -67,9 +67,14 @@ pub struct QueueConfig {
     /// Whether a key of zeros is refused. Default false; the presets for security set it.
     pub require_strong_key: bool,
     /// How long it is remembered of an item that it was completed or cancelled: a note in memory, without its payload, for at
-    /// most 10,000 items. Dead letters stay until they are redriven or purged. Default 7 days.
+    /// most 10,000 items. Dead letters stay for [`dead_letter_ttl`](Self::dead_letter_ttl). Default 7 days.
     #[serde(with = "humantime_serde")]
     pub retention_period: Duration,
+    /// How long a dead letter stays before it is thrown away. Whoever pops or waits throws away what is due, a few at a time and
+    /// the oldest first; each is logged, counted and told as an [event](crate::QueueEvent::DeadLetterExpired). Where several
+    /// processes work on one storage the shortest counts. `None` (default) keeps dead letters until they are redriven or purged.
+    #[serde(with = "humantime_serde")]
+    pub dead_letter_ttl: Option<Duration>,
     /// Longest delay before the first retry; each further one doubles. Up to 30 % of each are left to chance. Default 1 s.
     #[serde(with = "humantime_serde")]
     pub base_retry_delay: Duration,
@@ -130,6 +135,7 @@ impl Default for QueueConfig {
             encryption_key: None,
             require_strong_key: false,
             retention_period: Duration::from_hours(7 * 24),
+            dead_letter_ttl: None,
             base_retry_delay: Duration::from_secs(1),
             max_retry_delay: Duration::from_hours(1),
             cleanup_interval: Duration::from_mins(5),
@@ -203,6 +209,7 @@ impl fmt::Debug for QueueConfig {
             .field("encryption_key", &self.encryption_key.as_ref().map(|_| "redacted"))
             .field("require_strong_key", &self.require_strong_key)
             .field("retention_period", &self.retention_period)
+            .field("dead_letter_ttl", &self.dead_letter_ttl)
             .field("base_retry_delay", &self.base_retry_delay)
             .field("max_retry_delay", &self.max_retry_delay)
             .field("cleanup_interval", &self.cleanup_interval)

@@ -39,6 +39,8 @@ pub struct QueueMetrics {
     pub total_cancelled: u64,
     /// Dead letters that were given their attempts back.
     pub total_redriven: u64,
+    /// Dead letters that were thrown away once they had been dead for [`dead_letter_ttl`](crate::QueueConfig::dead_letter_ttl).
+    pub total_dead_expired: u64,
     /// Leases that ended without an outcome.
     pub total_leases_expired: u64,
     /// Outcomes that came under a lease that had ended.

@@ -24,6 +24,7 @@ pub(crate) struct Tally {
     retried: u64,
     cancelled: u64,
     redriven: u64,
+    dead_expired: u64,
     leases_expired: u64,
     leases_lost: u64,
     leases_extended: u64,
@@ -110,6 +111,7 @@ impl Tally {
             retried: 0,
             cancelled: 0,
             redriven: 0,
+            dead_expired: 0,
             leases_expired: 0,
             leases_lost: 0,
             leases_extended: 0,
@@ -210,6 +212,11 @@ impl Tally {
         self.redriven += count;
     }
 
+    /// The time of dead letters was over.
+    pub(crate) fn dead_expired(&mut self, count: u64) {
+        self.dead_expired += count;
+    }
+
     pub(crate) fn reaped(&mut self, reaped: Reaped) {
         self.leases_expired += reaped.leases;
         self.failed.add(DeadReason::Expired, reaped.expired);
@@ -239,6 +246,7 @@ impl Tally {
             total_retried: self.retried,
             total_cancelled: self.cancelled,
             total_redriven: self.redriven,
+            total_dead_expired: self.dead_expired,
             total_leases_expired: self.leases_expired,
             total_leases_lost: self.leases_lost,
             total_leases_extended: self.leases_extended,

@@ -15,7 +15,7 @@ const fn family(kind: MetricType, name: &'static str, help: &'static str, labels
 }
 
 /// Each of them, in the order of [`series`].
-pub(super) const FAMILIES: [Family; 27] = [
+pub(super) const FAMILIES: [Family; 28] = [
     family(GAUGE, "syncline_queue_items", "Items, by where they stand.", &["priority", "state"]),
     family(
         GAUGE,
@@ -37,6 +37,7 @@ pub(super) const FAMILIES: [Family; 27] = [
     family(COUNTER, "syncline_queue_dead_total", "Items that died.", &["reason"]),
     family(COUNTER, "syncline_queue_cancelled_total", "Items that were withdrawn.", &[]),
     family(COUNTER, "syncline_queue_redriven_total", "Dead letters that were given their attempts back.", &[]),
+    family(COUNTER, "syncline_queue_dead_expired_total", "Dead letters whose time was over.", &[]),
     family(COUNTER, "syncline_queue_lease_expired_total", "Leases that ended without an outcome.", &[]),
     family(COUNTER, "syncline_queue_stale_settle_total", "Outcomes under a lease that had ended.", &[]),
     family(COUNTER, "syncline_queue_deduplicated_total", "Items that were there already.", &[]),
@@ -56,7 +57,7 @@ pub(super) const FAMILIES: [Family; 27] = [
 ];
 
 /// What `queue` shows for each family; nothing where it does not apply.
-pub(super) fn series(queue: &SyncQueue) -> [Vec<Series>; 27] {
+pub(super) fn series(queue: &SyncQueue) -> [Vec<Series>; 28] {
     let metrics = queue.metrics();
     let spread = queue.distributions();
     let log = queue.own_journal();
@@ -81,6 +82,7 @@ pub(super) fn series(queue: &SyncQueue) -> [Vec<Series>; 27] {
         ],
         one(Count(metrics.total_cancelled)),
         one(Count(metrics.total_redriven)),
+        one(Count(metrics.total_dead_expired)),
         one(Count(metrics.total_leases_expired)),
         one(Count(metrics.total_leases_lost)),
         one(Count(metrics.deduplication_hits)),

@@ -8,8 +8,9 @@ use syncline_core::{
     port::{Claimed, Moment, QueueStats},
 };
 
+use super::dead_ttl::DeadEnds;
 use crate::{
-    ItemStatus,
+    ItemStatus, QueueConfig,
     metrics::{Tally, Took},
     storage::QueueClock,
 };
@@ -26,6 +27,7 @@ pub(super) struct Book {
     clock: QueueClock,
     held: HashMap<String, Held>,
     ended: Ended,
+    pub(super) dead_ends: DeadEnds,
 }
 
 /// An item that was handed out here.
@@ -41,13 +43,14 @@ pub(super) struct Held {
 }
 
 impl Book {
-    pub(super) fn new(now: Instant, retention: Duration) -> Self {
+    pub(super) fn new(now: Instant, config: &QueueConfig) -> Self {
         Self {
             tally: Tally::new(now),
             stats: QueueStats::default(),
             clock: QueueClock::default(),
             held: HashMap::new(),
-            ended: Ended { retention, ..Ended::default() },
+            ended: Ended { retention: config.retention_period, ..Ended::default() },
+            dead_ends: DeadEnds::new(config.dead_letter_ttl, now),
         }
     }
 

@@ -59,6 +59,11 @@ pub enum QueueEvent {
         /// The item.
         id: String,
     },
+    /// A dead letter was thrown away: it had been one for [`dead_letter_ttl`](crate::QueueConfig::dead_letter_ttl).
+    DeadLetterExpired {
+        /// The item.
+        id: String,
+    },
     /// Leases ended without an outcome, or items were of no use any more. A storage says how many, and not which.
     Expired {
         /// Items that are back in their places.

@@ -4,6 +4,7 @@ mod bell;
 mod book;
 mod complete_batch;
 mod dead;
+mod dead_ttl;
 mod events;
 mod extend;
 mod gate;
@@ -183,7 +184,7 @@ impl SyncQueue {
             upkeep: Upkeep::new(&config, now),
             crews: Crews::default(),
             events: Events::default(),
-            book: Mutex::new(Book::new(now, config.retention_period)),
+            book: Mutex::new(Book::new(now, &config)),
             #[cfg(feature = "otel")]
             instruments: std::sync::OnceLock::new(),
             config,

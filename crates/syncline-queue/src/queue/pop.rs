@@ -68,7 +68,8 @@ impl Inner {
         if most == 0 {
             return Ok(Vec::new());
         }
-        if self.upkeep.is_due(self.clock.now()) {
+        let now = self.clock.now();
+        if self.upkeep.is_due(now) || self.is_dead_end_due(now) {
             self.keep_up().await?;
         }
         let mut leave = self.leave(most);
@@ -175,6 +176,7 @@ impl Inner {
         drop(book);
         let dead = broken.iter().map(|one| QueueEvent::Dead { id: one.lease.id.clone() });
         self.events.tell(dead);
+        self.note_deaths();
         // What was behind them in their partitions may be next, and there is room for more in hands.
         self.bell.ring(broken.len());
         Ok(())

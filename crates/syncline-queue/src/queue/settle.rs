@@ -340,6 +340,9 @@ impl Inner {
         if matches!(settled, Settled::Completed | Settled::Dead) {
             self.free(1);
         }
+        if settled == Settled::Dead {
+            self.note_deaths();
+        }
         // It, or what was behind it in its partition, may be next.
         self.bell.ring(1);
     }

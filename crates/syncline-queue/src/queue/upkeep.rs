@@ -38,6 +38,11 @@ impl Upkeep {
         upkeep
     }
 
+    /// How often it is due while nothing is settled.
+    pub(super) fn every(&self) -> Duration {
+        self.every
+    }
+
     pub(super) fn is_due(&self, now: Instant) -> bool {
         nanos(now) >= self.due.load(Relaxed) || self.settled.load(Relaxed) >= self.settled_max
     }
@@ -85,6 +90,10 @@ impl Inner {
             self.bell.ring(usize::try_from(leases + dead).unwrap_or(usize::MAX));
             self.free(dead);
         }
+        if dead > 0 {
+            self.note_deaths();
+        }
+        self.throw_away_dead().await?;
         Ok(leases + dead)
     }
 

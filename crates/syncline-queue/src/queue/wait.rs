@@ -77,7 +77,8 @@ impl Inner {
         let is_unheard = self.bell.was_abandoned() || self.config.max_in_flight.is_some();
         let again = (is_unheard && !self.store.is_own()).then_some(LOOK_AGAIN);
         let due = self.brakes.held_until(due, self.config.lease_duration, now.steady);
-        let left = due.into_iter().chain(again).min();
+        let dead_end = self.book().dead_ends.next().map(|at| at.saturating_since(now.steady));
+        let left = [due, again, dead_end].into_iter().flatten().min();
         Ok(left.map(|left| now.steady + left.max(SLEEP_MIN)))
     }
 

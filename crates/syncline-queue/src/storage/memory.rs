@@ -9,8 +9,8 @@ use std::{
 use syncline_core::{
     Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed,
-        QueueOutcome as Outcome, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, ExpiredDead, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
+        Pushed, QueueOutcome as Outcome, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
 
@@ -105,6 +105,15 @@ impl Shared {
         reaped
     }
 
+    fn expire_dead(&mut self, older_than: Duration, time: Millis) -> ExpiredDead {
+        let (over, next) = plan::expired_dead(&self.state, older_than, time, |_| false);
+        let (ids, seqs): (Vec<_>, Vec<_>) = over.iter().map(|slot| (slot.id.to_string(), slot.seq)).unzip();
+        for seq in seqs {
+            self.state.apply(Entry::Drop { seq });
+        }
+        ExpiredDead { ids, next }
+    }
+
     fn extend(&mut self, lease: &Lease, until: Duration, now: Moment) -> bool {
         match self.state.hold(&lease.id, lease.token) {
             Hold::Held { seq } => {
@@ -196,6 +205,14 @@ impl QueueStorage for MemoryQueueStorage {
         Box::pin(async move {
             let mut shared = self.shared();
             Ok(ids.iter().map(|id| shared.step(id, is_dead, |seq| Entry::Drop { seq })).collect())
+        })
+    }
+
+    fn expire_dead(&self, older_than: Duration, now: Moment) -> BoxFuture<'_, Result<ExpiredDead>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            Ok(shared.expire_dead(older_than, time))
         })
     }
 

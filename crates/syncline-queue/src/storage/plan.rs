@@ -15,6 +15,8 @@ use crate::state::{Dedup, Entry, Hold, Millis, Phase, Push, Refusal, Slot, State
 
 /// Most items that one call of upkeep takes back or buries.
 const REAP_MAX: usize = 64;
+/// Most dead items that one call throws away for their age.
+const EXPIRED_DEAD_MAX: usize = 64;
 /// Most items of no use any more that one claim passes; where there are more, something is due at once and it is asked again.
 const PASSED_MAX: usize = 64;
 /// What an item is said to have failed with when its lease ended by itself, or it was of no use any more.
@@ -231,6 +233,26 @@ pub(crate) fn returned(state: &State<Body>, seq: u64, time: Millis) -> Entry<Bod
     } else {
         Entry::Return { seq, counts: true }
     }
+}
+
+/// Dead items that have been so for `older_than`, oldest first, without those that `is_taken` says somebody else has; and how
+/// long until the next one has been.
+pub(crate) fn expired_dead(
+    state: &State<Body>,
+    older_than: Duration,
+    time: Millis,
+    is_taken: impl Fn(u64) -> bool,
+) -> (Vec<&Slot<Body>>, Option<Duration>) {
+    let age = u64::try_from(older_than.as_millis()).unwrap_or(u64::MAX);
+    let left = |slot: &Slot<Body>| slot.died().map(|(_, at)| at.saturating_add(age).saturating_sub(time));
+    let mut dead = state.dead(None).filter(|slot| !is_taken(slot.seq)).peekable();
+    let mut over = Vec::new();
+    while over.len() < EXPIRED_DEAD_MAX
+        && let Some(slot) = dead.next_if(|slot| left(slot) == Some(0))
+    {
+        over.push(slot);
+    }
+    (over, dead.peek().and_then(|slot| left(slot)).map(Duration::from_millis))
 }
 
 /// Where an item stands; `None` while its push is on the way to disk.

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, pin::pin};
 
-use syncline_queue::{DeadReason, ItemFilter, ItemStatus, QueueConfig, QueueError};
+use syncline_queue::{DeadReason, ItemFilter, ItemStatus, QueueConfig, QueueError, QueueEvent};
 
 use super::*;
 
@@ -101,6 +101,63 @@ async fn a_pace_is_kept_by_the_clock_of_the_queue_and_a_call_that_was_dropped_go
         clock.advance(SECOND / 10);
     }
     assert_eq!((queue.size(), queue.metrics().dead), (90, 0));
+}
+
+/// In the order of their deaths, a few at a time, and each is told.
+#[tokio::test]
+async fn whoever_waits_wakes_when_the_time_of_the_next_dead_letter_is_over() {
+    let config = QueueConfig { dead_letter_ttl: Some(SECOND * 600), ..Default::default() };
+    let (queue, clock) = queue_with(config);
+    let mut wait = pin!(queue.pop_wait());
+    assert!(poll(&mut wait).is_pending());
+    assert_eq!(clock.sleepers(), 0, "nobody is dead");
+    let busy = queue.clone();
+    // This waiter takes what is pushed, and another one sleeps on.
+    let mut sleeps = pin!(busy.pop_wait());
+    queue.push(item("a")).await.unwrap();
+    assert_eq!(wait.await.unwrap().id, "a");
+    assert!(poll(&mut sleeps).is_pending());
+    queue.reject("a", "no").await.unwrap();
+    let mut events = queue.events();
+    assert!(poll(&mut sleeps).is_pending());
+    clock.advance(SECOND * 599);
+    assert!(poll(&mut sleeps).is_pending());
+    assert_eq!(queue.metrics().dead, 1);
+    clock.advance(SECOND);
+    assert!(poll(&mut sleeps).is_pending());
+    assert_eq!((queue.metrics().dead, queue.metrics().total_dead_expired), (0, 1));
+    assert_eq!(events.next().await, Some(QueueEvent::DeadLetterExpired { id: "a".to_owned() }));
+    assert_eq!(clock.sleepers(), 0, "nobody is dead");
+}
+
+#[tokio::test]
+async fn many_whose_time_is_over_at_once_go_one_pop_after_the_other() {
+    let (queue, clock) = queue_with(QueueConfig { dead_letter_ttl: Some(SECOND), ..Default::default() });
+    kill(&queue, 0..150, "no").await;
+    clock.advance(SECOND);
+    for left in [86, 22, 0] {
+        assert!(queue.pop().await.unwrap().is_none());
+        assert_eq!(queue.metrics().dead, left);
+    }
+}
+
+/// Those that died before the queue was opened are found by the first pop.
+#[tokio::test]
+async fn dead_letters_of_an_earlier_opening_have_their_time_too() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), MockClock::new());
+    let config = QueueConfig { persistence_path: Some(dir.path().join("q")), ..Default::default() };
+    let open = |config: &QueueConfig| SyncQueue::with_clock(config.clone(), Arc::new(clock.clone())).unwrap();
+    let queue = open(&config);
+    kill(&queue, 0..3, "no").await;
+    queue.shutdown().await.unwrap();
+    clock.advance(SECOND * 100);
+    let queue = open(&QueueConfig { dead_letter_ttl: Some(SECOND * 60), ..config.clone() });
+    assert_eq!(queue.metrics().dead, 3);
+    assert!(queue.pop().await.unwrap().is_none());
+    assert_eq!((queue.metrics().dead, queue.metrics().total_dead_expired), (0, 3));
+    queue.shutdown().await.unwrap();
+    let queue = open(&config);
+    assert_eq!((queue.metrics().dead, queue.redrive_all().await.unwrap()), (0, 0));
 }
 
 /// Where ids repeat, a page of the dead may hold one of them several times.

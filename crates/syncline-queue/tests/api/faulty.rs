@@ -11,8 +11,8 @@ use std::{
 use syncline_core::{
     Error, ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed,
-        QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, ExpiredDead, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
+        Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
 use syncline_queue::MemoryQueueStorage;
@@ -87,6 +87,10 @@ impl QueueStorage for Faulty {
 
     fn purge<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
         self.inner.purge(ids, now)
+    }
+
+    fn expire_dead(&self, older_than: Duration, now: Moment) -> BoxFuture<'_, Result<ExpiredDead>> {
+        self.inner.expire_dead(older_than, now)
     }
 
     fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>> {

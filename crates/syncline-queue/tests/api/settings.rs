@@ -81,6 +81,21 @@ async fn an_end_is_remembered_for_the_retention_period() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_stays_for_its_time() {
+    for (ttl, left) in [(None, 2), (Some(SECOND * 60), 1), (Some(SECOND * 30), 0)] {
+        let (queue, clock) = queue_with(QueueConfig { dead_letter_ttl: ttl, ..Default::default() });
+        for id in ["old", "young"] {
+            queue.push(item(id)).await.unwrap();
+            queue.pop().await.unwrap().unwrap();
+            queue.reject(id, "no").await.unwrap();
+            clock.advance(SECOND * 30);
+        }
+        assert!(queue.pop().await.unwrap().is_none());
+        assert_eq!((queue.metrics().dead, queue.metrics().total_dead_expired), (left, 2 - left), "{ttl:?}");
+    }
+}
+
+#[tokio::test]
 async fn aging_lifts_what_has_waited() {
     for (aging, first) in [(None, "new"), (Some(SECOND * 10), "old")] {
         let (queue, clock) = queue_with(QueueConfig { aging, ..Default::default() });

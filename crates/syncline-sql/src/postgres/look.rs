@@ -25,7 +25,8 @@ const DIED: &str = "select dead_at, seq from syncline_queue.item where queue = $
 const FIRSTS: &str = "select l.level, first.eligible_at from generate_series(0, 4) as l(level) cross join lateral ( \
     select eligible_at from syncline_queue.item where queue = $1 and priority = l.level and phase = 0 \
     order by eligible_at, seq limit 1) as first";
-const FIRST_DEAD: &str =
+/// When the one that is dead for the longest time died.
+pub(super) const FIRST_DEAD: &str =
     "select dead_at from syncline_queue.item where queue = $1 and phase = 3 order by dead_at, seq limit 1";
 const TALLY: &str = "select standing, priority, sum(items)::bigint from syncline_queue.tally where queue = $1 \
     group by standing, priority";

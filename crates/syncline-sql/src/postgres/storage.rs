@@ -13,8 +13,8 @@ use sqlx::{PgPool, Postgres, Transaction, postgres::PgPoolOptions};
 use syncline_core::{
     Error, ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Clock, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
-        Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, Clock, ExpiredDead, InHand, Lease, List, ListCursor, ListPage, Moment,
+        NewItem, Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
     rt::SystemClock,
 };
@@ -292,6 +292,10 @@ impl QueueStorage for PostgresQueueStorage {
 
     fn purge<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
         write!(self, now, |step| moves::purge(step, ids))
+    }
+
+    fn expire_dead(&self, older_than: Duration, now: Moment) -> BoxFuture<'_, Result<ExpiredDead>> {
+        write!(self, now, |step| upkeep::expire_dead(step, older_than))
     }
 
     fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>> {

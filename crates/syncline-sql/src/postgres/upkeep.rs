@@ -1,16 +1,20 @@
-//! Taking back leases that are over, and burying what is of no use any more.
+//! Taking back leases that are over, burying what is of no use any more, throwing away what was dead for long enough.
+
+use std::time::Duration;
 
 use syncline_core::{
     Result,
-    port::{DeadReason, Reaped},
+    port::{DeadReason, ExpiredDead, Reaped},
 };
 
 use super::{
+    error::failed,
     lanes,
+    look::FIRST_DEAD,
     step::{Step, items, run, select_item},
     tally,
 };
-use crate::kept::{EXPIRED, LEASE_ENDED, Phase};
+use crate::kept::{self, EXPIRED, LEASE_ENDED, Phase};
 
 /// Most that one call touches of each kind.
 pub(super) const MOST: i64 = 64;
@@ -22,6 +26,10 @@ const OVER: &str = select_item!(
 const EXPIRY: &str = select_item!(
     "where queue = $1 and phase < 2 and expires_at is not null and expires_at <= $2 order by expires_at limit $3 \
      for update skip locked"
+);
+/// What has been dead since a time, oldest first. What another one redrives or throws away at this moment is passed over.
+const OUTLIVED: &str = select_item!(
+    "where queue = $1 and phase = 3 and dead_at <= $2 order by dead_at, seq limit $3 for update skip locked"
 );
 const TAKE_BACK: &str = "update syncline_queue.item set phase = case when lane is null then 0 else 1 end, lease_until = null \
     where seq = any($1)";
@@ -48,6 +56,21 @@ pub(super) async fn reap(step: &mut Step<'_>) -> Result<Reaped> {
     reaped.expired = expired;
     reaped.more = [over.len() as u64, expired, swept].into_iter().any(|done| done >= MOST.cast_unsigned());
     Ok(reaped)
+}
+
+/// Throws away what has been dead for `older_than`, a bounded part of it.
+pub(super) async fn expire_dead(step: &mut Step<'_>, older_than: Duration) -> Result<ExpiredDead> {
+    let over = items!(step, OUTLIVED, step.queue, kept::died_by(older_than, step.now), MOST)?;
+    step.remove(&over).await?;
+    let left: Option<i64> = sqlx::query_scalar(FIRST_DEAD)
+        .bind(step.queue)
+        .fetch_optional(&mut *step.connection)
+        .await
+        .map_err(failed("the dead cannot be read"))?;
+    Ok(ExpiredDead {
+        ids: over.into_iter().map(|item| item.id).collect(),
+        next: left.map(|dead_at| kept::until_dead_for(older_than, dead_at, step.now)),
+    })
 }
 
 /// Buries what expired before anybody took it, a bounded part of it; returns how many.

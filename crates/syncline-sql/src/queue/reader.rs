@@ -15,7 +15,7 @@ use super::{
     error::failed,
     list,
     step::Step,
-    view,
+    upkeep, view,
     view::View,
 };
 
@@ -25,9 +25,6 @@ const DEAD_MAX: usize = 1_024;
 /// The place of a dead item among the dead.
 pub(super) const DIED: &str = "SELECT dead_at, seq FROM item INDEXED BY item_id \
                                WHERE queue = ? AND id = ? AND phase = 3 ORDER BY seq DESC LIMIT 1";
-/// When the first of the dead died.
-pub(super) const FIRST_DEAD: &str =
-    "SELECT dead_at FROM item INDEXED BY item_dead WHERE queue = ? AND phase = 3 ORDER BY dead_at LIMIT 1";
 /// When the first of a level may be handed out.
 pub(super) const NEXT: &str = "SELECT eligible_at FROM item INDEXED BY item_next \
                                WHERE queue = ? AND priority = ? AND phase = 0 ORDER BY eligible_at LIMIT 1";
@@ -92,7 +89,7 @@ impl Reader {
             for (first, level) in stats.first_at.iter_mut().zip(Priority::ALL) {
                 *first = step.first(NEXT, (step.queue, level.number()), |row| row.get(0))?.map(wall);
             }
-            stats.dead_since = step.first(FIRST_DEAD, [step.queue], |row| row.get(0))?.map(wall);
+            stats.dead_since = step.first(upkeep::FIRST_DEAD, [step.queue], |row| row.get(0))?.map(wall);
             Ok(stats)
         })
     }

@@ -25,10 +25,11 @@ pub(super) struct Item {
     errors: Vec<u8>,
     /// When it is of no use any more.
     pub(super) expires_at: Option<i64>,
+    id: Vec<u8>,
 }
 
 /// The columns of an [`Item`].
-const COLUMNS: &str = "seq, phase, priority, attempts, max_attempts, lane, dedup, errors, expires_at";
+const COLUMNS: &str = "seq, phase, priority, attempts, max_attempts, lane, dedup, errors, expires_at, id";
 
 impl Item {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -42,7 +43,12 @@ impl Item {
             dedup: row.get(6)?,
             errors: row.get(7)?,
             expires_at: row.get(8)?,
+            id: row.get(9)?,
         })
+    }
+
+    pub(super) fn name(&self) -> String {
+        String::from_utf8_lossy(&self.id).into_owned()
     }
 
     pub(super) fn is_exhausted(&self) -> bool {

@@ -5,8 +5,8 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use syncline_core::{
     ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Clock, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
-        Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, Clock, ExpiredDead, InHand, Lease, List, ListCursor, ListPage, Moment,
+        NewItem, Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
     rt::SystemClock,
 };
@@ -230,6 +230,10 @@ impl QueueStorage for SqliteQueueStorage {
     fn purge<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
         let ids = ids.to_vec();
         Box::pin(self.write(now, move |step| moves::purge(step, &ids)))
+    }
+
+    fn expire_dead(&self, older_than: Duration, now: Moment) -> BoxFuture<'_, Result<ExpiredDead>> {
+        Box::pin(self.write(now, move |step| upkeep::expire_dead(step, older_than)))
     }
 
     fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>> {

@@ -6,4 +6,5 @@
 pub mod archive;
 pub mod disk;
 pub mod queue;
+mod queue_dead;
 mod queue_list;

@@ -15,7 +15,7 @@ use syncline_core::{
     },
 };
 
-pub use super::queue_list::*;
+pub use super::{queue_dead::*, queue_list::*};
 
 /// A storage under test, empty, and how to open it again.
 pub struct Subject {
@@ -80,6 +80,8 @@ macro_rules! queue_contract {
             clause_13_a_list_tells_what_fits_and_looks_at_few_at_once,
             clause_13_the_first_of_those_that_wait_are_told_with_the_numbers,
             clause_14_no_more_are_in_hand_than_may_be,
+            clause_15_what_was_dead_for_long_enough_is_thrown_away_and_named,
+            clause_15_so_many_at_a_time_are_thrown_away_and_the_next_end_is_told,
         }
     };
     ($make:expr => $($clause:ident),+ $(,)?) => {

@@ -17,7 +17,7 @@ pub(super) const KEY_BYTES: u64 = 24;
 pub(super) struct Inner {
     pub(super) state: State<Body>,
     pub(super) clock: QueueClock,
-    /// Items being settled, and when their leases would have ended.
+    /// Items being settled, and when their leases would have ended; and those that leave the dead.
     pub(super) settling: HashMap<u64, Option<Instant>>,
     /// How many items and keys need the record at a place of the journal.
     pub(super) homes: BTreeMap<u64, u32>,

@@ -17,6 +17,7 @@
 mod calendar;
 mod calls;
 mod claims;
+mod dead;
 #[cfg(test)]
 mod durability_tests;
 mod inner;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use syncline_core::{
     Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem, Pushed,
-        QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Claimed, ExpiredDead, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
+        Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
 
@@ -43,11 +43,15 @@ impl QueueStorage for JournalQueueStorage {
     }
 
     fn redrive<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
-        Box::pin(self.step_all(ids, now, is_dead, |seq, at| Entry::Redrive { seq, at }))
+        Box::pin(self.step_dead(ids, now, |seq, at| Entry::Redrive { seq, at }))
     }
 
     fn purge<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
-        Box::pin(self.step_all(ids, now, is_dead, |seq, _| Entry::Drop { seq }))
+        Box::pin(self.step_dead(ids, now, |seq, _| Entry::Drop { seq }))
+    }
+
+    fn expire_dead(&self, older_than: Duration, now: Moment) -> BoxFuture<'_, Result<ExpiredDead>> {
+        Box::pin(self.expire_some_dead(older_than, now))
     }
 
     fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>> {
@@ -95,10 +99,6 @@ impl QueueStorage for JournalQueueStorage {
     fn stats(&self, _now: Moment) -> BoxFuture<'_, Result<QueueStats>> {
         Box::pin(async move { Ok(list::stats(&self.inner().state)) })
     }
-}
-
-fn is_dead(phase: Phase) -> bool {
-    phase == Phase::Dead
 }
 
 fn lives(phase: Phase) -> bool {

@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use syncline_core::{
     Error,
     port::{
-        Admission, Claim, Claimed, Lease, Moment, NewItem, Pushed, QueueOutcome, QueueStorage, Reaped, Settled,
-        Settlement,
+        Admission, Claim, Claimed, ExpiredDead, Lease, Moment, NewItem, Pushed, QueueOutcome, QueueStorage, Reaped,
+        Settled, Settlement,
     },
 };
 
@@ -20,6 +20,7 @@ pub(super) enum Call {
     Cancel(Vec<String>),
     Redrive(Vec<String>),
     Purge(Vec<String>),
+    ExpireDead(Duration),
     Reap,
 }
 
@@ -30,6 +31,7 @@ pub(super) enum Answer {
     Claimed(Vec<Claimed>),
     Settled(Vec<Settled>),
     Told(Vec<bool>),
+    Expired(ExpiredDead),
     Reaped(Reaped),
 }
 
@@ -43,6 +45,7 @@ impl Call {
             Self::Cancel(ids) => Answer::Told(storage.cancel(ids, now).await?),
             Self::Redrive(ids) => Answer::Told(storage.redrive(ids, now).await?),
             Self::Purge(ids) => Answer::Told(storage.purge(ids, now).await?),
+            Self::ExpireDead(older_than) => Answer::Expired(storage.expire_dead(*older_than, now).await?),
             Self::Reap => Answer::Reaped(reap_all(storage, now).await?),
         })
     }

@@ -48,7 +48,8 @@ impl Draw {
             }
             80..84 => Call::Cancel(self.different_ids()),
             84..89 => Call::Redrive(self.different_ids()),
-            89..92 => Call::Purge(self.different_ids()),
+            89..91 => Call::Purge(self.different_ids()),
+            91..93 => Call::ExpireDead(Duration::from_millis(self.random.below(3_000))),
             _ => Call::Reap,
         }
     }

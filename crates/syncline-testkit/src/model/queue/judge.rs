@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use syncline_core::{
     ErrorKind,
     port::{
-        Admission, Claim, Claimed, DeadReason, Lease, Listed, Moment, NewItem, Pushed, QueueOutcome as Outcome, Reaped,
-        Settled, Settlement, Standing,
+        Admission, Claim, Claimed, DeadReason, ExpiredDead, Lease, Listed, Moment, NewItem, Pushed,
+        QueueOutcome as Outcome, Reaped, Settled, Settlement, Standing,
     },
 };
 
@@ -16,6 +16,9 @@ use super::{
     check::{Verdict, same},
     oracle::{Item, Key, Oracle, Stands, wall},
 };
+
+/// Most dead items that one call throws away.
+const EXPIRED_DEAD_MAX: usize = 64;
 
 /// Who has an item.
 enum Hold {
@@ -41,6 +44,9 @@ impl Oracle {
             }
             (Call::Redrive(ids), Answer::Told(told)) => {
                 self.judge_each(ids, told, time, Item::is_dead, |oracle, seq| oracle.redrive(seq, time))
+            }
+            (Call::ExpireDead(older_than), Answer::Expired(expired)) => {
+                self.judge_expired_dead(*older_than, expired, time)
             }
             (Call::Reap, Answer::Reaped(reaped)) => self.judge_reap(*reaped, now, time),
             _ => Err(format!("{answer:?} is no answer to this call")),
@@ -282,6 +288,28 @@ impl Oracle {
             item.stands = Stands::Waiting;
             (item.attempts, item.eligible_at, item.lane_place, item.expires_at) = (0, time, time, None);
         }
+    }
+
+    fn judge_expired_dead(&mut self, older_than: Duration, told: &ExpiredDead, time: u64) -> Verdict {
+        let age = u64::try_from(older_than.as_millis()).unwrap_or(u64::MAX);
+        let died = |item: &Item| {
+            if let Stands::Dead { at, .. } = item.stands {
+                Some((at, item.seq))
+            } else {
+                None
+            }
+        };
+        let mut dead: Vec<_> = self.items.iter().filter_map(died).collect();
+        dead.sort_unstable();
+        let over = dead.iter().take(EXPIRED_DEAD_MAX).take_while(|(at, _)| at + age <= time).count();
+        let next = dead.get(over).map(|(at, _)| Duration::from_millis((at + age).saturating_sub(time)));
+        let mut ids = Vec::new();
+        for (_, seq) in dead.into_iter().take(over) {
+            ids.push(self.name(seq));
+            self.record(time);
+            self.remove(seq);
+        }
+        same("what was dead for long enough", told, &ExpiredDead { ids, next })
     }
 
     fn judge_reap(&mut self, reaped: Reaped, now: Moment, time: u64) -> Verdict {

@@ -49,6 +49,7 @@ pub(super) fn is_synced(call: &Call, answer: &Answer, rules: Rules) -> bool {
                 !matches!(settled, Lost | Unknown)
             }),
             Answer::Told(told) => told.contains(&true),
+            Answer::Expired(expired) => !expired.ids.is_empty(),
             Answer::Claimed(_) | Answer::Reaped(_) => true,
         },
     }
