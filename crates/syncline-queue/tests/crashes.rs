@@ -119,7 +119,7 @@ async fn step(life: &Life, answered: &mut Answered, held: &mut Vec<Claimed>, ran
                 aging: None,
                 in_hand: InHand::default(),
             };
-            for claimed in life.queue.claim(claim, at(now)).await.unwrap() {
+            for claimed in life.queue.claim(claim, at(now)).await.unwrap().items {
                 let item = answered.live.get_mut(&claimed.id).unwrap();
                 item.attempts += 1;
                 item.token = claimed.token;
@@ -203,7 +203,7 @@ async fn check_order(image: &SimDisk, answered: &Answered) {
         aging: None,
         in_hand: InHand::default(),
     };
-    let claimed = life.queue.claim(claim, at(end)).await.unwrap();
+    let claimed = life.queue.claim(claim, at(end)).await.unwrap().items;
     for claimed in &claimed {
         let before = answered.live[&claimed.id].token;
         assert!(claimed.token > before, "{}: {} after {before}", claimed.id, claimed.token);

@@ -135,7 +135,8 @@ async fn drain(queue: &dyn QueueStorage, now: Moment, most: usize, judgement: &m
     for _ in 0..CALLS_MAX {
         let claimed = queue
             .claim(Claim { most: PAGE, lease: LATER, aging: None, in_hand: InHand::default() }, later)
-            .await?;
+            .await?
+            .items;
         if claimed.is_empty() {
             break;
         }

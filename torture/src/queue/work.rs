@@ -182,9 +182,9 @@ impl Party {
             let most = 1 + usize::try_from(dice.below(3)).unwrap_or(0);
             let claim = Claim { most, lease: storage.lease(), aging: None, in_hand: InHand::default() };
             match block_on(self.queue.claim(claim, now())) {
-                Ok(claimed) if claimed.is_empty() => self.await_news(NEWS_AFTER),
-                Ok(claimed) => {
-                    self.settle_all(&claimed);
+                Ok(handed) if handed.items.is_empty() => self.await_news(NEWS_AFTER),
+                Ok(handed) => {
+                    self.settle_all(&handed.items);
                     self.news.notify_all();
                 }
                 Err(error) => return self.accuse(format!("a claim failed on a sound disk: {error:?}")),

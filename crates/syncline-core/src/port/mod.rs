@@ -16,7 +16,7 @@ pub use archive::{Archive, ArchiveStats, Change, ChangePage, Head, Outcome, Pref
 pub use clock::{Clock, Sleep};
 pub use disk::{DirLock, Disk, DiskFile, OpenMode};
 pub use queue::{
-    Admission, Claim, Claimed, DeadReason, DedupKey, ExpiredDead, InHand, Lease, Moment, NewItem,
+    Admission, Buried, Claim, Claimed, DeadReason, DedupKey, ExpiredDead, Handed, InHand, Lease, Moment, NewItem,
     Outcome as QueueOutcome, Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Standing, Stored,
 };
 pub use queue_list::{List, ListCursor, ListPage, ListPart, Listed, Pager};

@@ -121,6 +121,24 @@ pub struct Claimed {
     pub body: Bytes,
 }
 
+/// What a claim did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Handed {
+    /// What is in the caller's hands, in order.
+    pub items: Vec<Claimed>,
+    /// What died where it would have been handed out, or before it.
+    pub buried: Vec<Buried>,
+}
+
+/// An item that a claim came upon and that nobody was to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buried {
+    /// Its name.
+    pub id: String,
+    /// Why it is dead.
+    pub reason: DeadReason,
+}
+
 /// A lease by its item; any that is live where `token` is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -281,7 +299,8 @@ pub struct QueueStats {
 /// 10. `next_due` is never later than the moment at which a `claim` with the same bounds, or `reap`, would first find something
 ///     that they do not find now. What waits for somebody to settle is not due.
 /// 11. Dead items stay, with their errors, until they are redriven or purged, or `expire_dead` is told that they were dead for
-///     long enough.
+///     long enough. A claim names what it buries, and `reap` counts what it does: once each, but for the claims and reaps that
+///     nobody hears the answer of.
 /// 12. Content comes back byte for byte.
 /// 13. A list that is read to its end tells each item that it was about all the time: once where nothing was done to it
 ///     meanwhile. What waits comes by level, time and push, then who is behind another one of its lane; of one lane all come in
@@ -303,8 +322,9 @@ pub trait QueueStorage: Debug + Send + Sync {
         now: Moment,
     ) -> BoxFuture<'a, Result<Vec<Pushed>>>;
 
-    /// Hands out what is next, at most what was asked for; empty when nothing is ready.
-    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Vec<Claimed>>>;
+    /// Hands out what is next, at most what was asked for; nothing when nothing is ready. What is of no use any more, or is
+    /// damaged, is buried and not handed out.
+    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Handed>>;
 
     /// Ends leases, each as it says. What follows a completed item is admitted whatever the capacity.
     fn settle<'a>(&'a self, settlements: &'a [Settlement], now: Moment) -> BoxFuture<'a, Result<Vec<Settled>>>;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use syncline_core::port::{Claim, Claimed, DeadReason, Lease, QueueOutcome, Settled, Settlement};
+use syncline_core::port::{Buried, Claim, Claimed, DeadReason, Handed, Lease, QueueOutcome, Settled, Settlement};
 
 use super::{
     Inner, QueueEvent, SyncQueue,
@@ -102,7 +102,8 @@ impl Inner {
             let under_way = UnderWay::new(&self.bell);
             let claimed = self.watched(self.storage().claim(claim, now)).await;
             under_way.done();
-            let claimed = claimed?;
+            let Handed { items: claimed, buried } = claimed?;
+            self.note_buried(&buried);
             if claimed.is_empty() {
                 return Ok(Vec::new());
             }
@@ -148,6 +149,24 @@ impl Inner {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// A claim came upon these: they are dead, and whoever was behind them may be next.
+    fn note_buried(&self, buried: &[Buried]) {
+        if buried.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        {
+            let mut book = self.book();
+            for one in buried {
+                book.tally.settled(Settle::Failed(one.reason), None, now);
+            }
+        }
+        self.events.tell(buried.iter().map(|one| QueueEvent::Dead { id: one.id.clone() }));
+        self.note_deaths();
+        self.bell.ring(buried.len());
+        self.free(buried.len() as u64);
     }
 
     /// The item, or what buries it: content that cannot be read must not block what is behind it.

@@ -9,7 +9,7 @@ use std::{
 use syncline_core::{
     Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, ExpiredDead, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
+        Admission, BoxFuture, Claim, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
         Pushed, QueueOutcome as Outcome, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
@@ -163,7 +163,7 @@ impl QueueStorage for MemoryQueueStorage {
         })
     }
 
-    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Vec<Claimed>>> {
+    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Handed>> {
         Box::pin(async move {
             let mut shared = self.shared();
             let time = shared.clock.at(now);

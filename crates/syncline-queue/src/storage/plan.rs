@@ -5,8 +5,8 @@ use std::{error::Error as _, fmt, time::Duration};
 use syncline_core::{
     Error, ErrorKind, Result, WallTime,
     port::{
-        Admission, Claim, Claimed, DeadReason, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome, Reaped,
-        Settled, Standing, Stored,
+        Admission, Buried, Claim, Claimed, DeadReason, Handed, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome,
+        Reaped, Settled, Standing, Stored,
     },
 };
 
@@ -132,24 +132,19 @@ pub(crate) fn is_at_capacity(error: &Error) -> bool {
 
 /// Hands out what is next, step by step: a step is applied before the next one is looked for. The steps also bury what had
 /// expired: whoever keeps them keeps all, or a later step is about an item that is dead here alone.
-pub(crate) fn claim(
-    state: &mut State<Body>,
-    claim: Claim,
-    now: Moment,
-    time: Millis,
-) -> (Vec<Entry<Body>>, Vec<Claimed>) {
+pub(crate) fn claim(state: &mut State<Body>, claim: Claim, now: Moment, time: Millis) -> (Vec<Entry<Body>>, Handed) {
     let aging = claim.aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
-    let (mut entries, mut claimed) = (Vec::new(), Vec::new());
+    let (mut entries, mut handed) = (Vec::new(), Handed::default());
     state.allow_of_lane(claim.in_hand.of_lane);
     let most = claim
         .most
         .min(usize::try_from(state.room_in_hand(claim.in_hand.most)).unwrap_or(usize::MAX));
     state.reach(time);
-    // Every step is of one item: what is not claimed was passed.
-    while claimed.len() < most && entries.len() - claimed.len() < PASSED_MAX {
+    while handed.items.len() < most && handed.buried.len() < PASSED_MAX {
         let Some(slot) = state.next(time, aging) else { break };
-        let (seq, expires_at) = (slot.seq, slot.expires_at());
-        if expires_at.is_some_and(|at| at <= time) {
+        let seq = slot.seq;
+        if slot.expires_at().is_some_and(|at| at <= time) {
+            handed.buried.push(Buried { id: slot.id.to_string(), reason: DeadReason::Expired });
             let entry = Entry::Bury { seq, at: time, reason: DeadReason::Expired, error: EXPIRED.into() };
             state.apply(entry.clone());
             entries.push(entry);
@@ -159,11 +154,11 @@ pub(crate) fn claim(
         state.apply(entry.clone());
         state.lease_until(seq, now.steady + claim.lease);
         if let Some(slot) = state.of_seq(seq) {
-            claimed.push(claimed_of(state, slot));
+            handed.items.push(claimed_of(state, slot));
             entries.push(entry);
         }
     }
-    (entries, claimed)
+    (entries, handed)
 }
 
 /// What [`claim`] would hand out first.

@@ -1,6 +1,10 @@
 //! What happens on a queue is told to those who watch it, and nobody waits for them.
 
-use syncline_queue::QueueEvent::{self, *};
+use syncline_core::port::Clock as _;
+use syncline_queue::{
+    QueueConfig,
+    QueueEvent::{self, *},
+};
 
 use super::*;
 
@@ -65,6 +69,33 @@ async fn a_lease_that_ends_is_told() {
         Expired { leases: 0, dead: 1 },
     ];
     assert_eq!(told(&mut events, steps.len()).await, steps);
+}
+
+/// What went wrong: a pop that came upon expired items buried them in silence: no number moved, nobody was told, and who waited
+/// for room waited on.
+#[tokio::test]
+async fn what_a_pop_comes_upon_and_buries_is_counted_and_told_and_makes_room() {
+    let dir = tempfile::tempdir().unwrap();
+    for path in [None, Some(dir.path().join("q"))] {
+        let config = QueueConfig { max_capacity: 2, batch_size: 2, persistence_path: path, ..Default::default() };
+        let (queue, clock) = queue_with(config);
+        queue.push(item("a").with_expires_at(clock.wall() + SECOND)).await.unwrap();
+        queue.push(item("b")).await.unwrap();
+        let mut events = queue.events();
+        let waits = queue.clone();
+        let mut waits = std::pin::pin!(waits.push_wait(item("c"), SECOND * 60));
+        assert!(poll(&mut waits).is_pending());
+        clock.advance(SECOND);
+        assert_eq!(pop_id(&queue).await.as_deref(), Some("b"));
+        let metrics = queue.metrics();
+        assert_eq!((metrics.failed.expired, metrics.total_failed, metrics.dead), (1, 1, 1));
+        assert_eq!(
+            told(&mut events, 2).await,
+            [Dead { id: "a".to_owned() }, Claimed { id: "b".to_owned(), attempt: 1 }]
+        );
+        waits.await.unwrap();
+        queue.shutdown().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{
 use syncline_core::{
     Error, ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, ExpiredDead, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
+        Admission, BoxFuture, Claim, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
         Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
@@ -55,12 +55,12 @@ impl QueueStorage for Faulty {
         })
     }
 
-    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Vec<Claimed>>> {
+    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Handed>> {
         Box::pin(async move {
             self.check()?;
             let mut claimed = self.inner.claim(claim, now).await?;
             if self.damages.load(SeqCst) {
-                claimed.iter_mut().for_each(|one| one.body = one.body.slice(..one.body.len() / 2));
+                claimed.items.iter_mut().for_each(|one| one.body = one.body.slice(..one.body.len() / 2));
             }
             Ok(claimed)
         })

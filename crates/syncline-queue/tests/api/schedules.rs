@@ -119,7 +119,7 @@ async fn of_several_who_run_the_same_schedule_one_pushes_each_time() {
     clock.advance(MINUTE);
     let claim = Claim { most: 9, lease: MINUTE * 5, aging: None, in_hand: InHand::default() };
     let now = Moment { wall: clock.wall(), steady: clock.now() };
-    assert_eq!(storage.claim(claim, now).await.unwrap()[0].id, "schedule:beat");
+    assert_eq!(storage.claim(claim, now).await.unwrap().items[0].id, "schedule:beat");
     assert_eq!(run(&queues[0]).await, [0_u64; 0]);
     clock.advance(MINUTE * 5);
     assert_eq!(run(&queues[1]).await, [12]);

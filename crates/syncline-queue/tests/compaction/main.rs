@@ -50,7 +50,7 @@ async fn push(queue: &JournalQueueStorage, items: &[NewItem], now: u64) {
 
 async fn claim(queue: &JournalQueueStorage, most: usize, now: u64) -> Vec<Claimed> {
     let claim = Claim { most, lease: Duration::from_hours(100), aging: None, in_hand: InHand::default() };
-    queue.claim(claim, at(now)).await.unwrap()
+    queue.claim(claim, at(now)).await.unwrap().items
 }
 
 async fn settle(queue: &JournalQueueStorage, claimed: &[Claimed], outcome: QueueOutcome, now: u64) -> Vec<Settled> {

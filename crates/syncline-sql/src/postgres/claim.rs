@@ -2,7 +2,7 @@
 
 use syncline_core::{
     Error, ErrorKind, Priority, Result, limits,
-    port::{Claim, Claimed, DeadReason},
+    port::{Buried, Claim, Claimed, DeadReason, Handed},
 };
 
 use super::{
@@ -40,7 +40,7 @@ const TAKE: &str = concat!(
 );
 
 /// Hands out what is next.
-pub(super) async fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Vec<Claimed>> {
+pub(super) async fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Handed> {
     if claim.in_hand.of_lane > 1 {
         return Err(Error::new(ErrorKind::Invalid, "of a lane one item at a time is in hand here"));
     }
@@ -49,9 +49,10 @@ pub(super) async fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Vec<Claim
         lanes::lock_queue(step).await?;
     }
     let room = tally::room_in_hand(step.connection, step.queue, claim.in_hand).await?;
-    if prepare(step).await? == Prepared::InPart {
+    let mut buried = Vec::new();
+    if prepare(step, &mut buried).await? == Prepared::InPart {
         // Something is due at once: the claim is made again, and nobody waits meanwhile.
-        return Ok(Vec::new());
+        return Ok(Handed { items: Vec::new(), buried });
     }
     let until = step.now.saturating_add(i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX));
     let aging = claim.aging.map(|aging| i64::try_from(aging.as_millis()).unwrap_or(i64::MAX).max(1));
@@ -67,7 +68,7 @@ pub(super) async fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Vec<Claim
         let is_all = taken.len() < asked;
         bytes += taken.iter().map(|view| view.item.body.len()).sum::<usize>();
         for view in taken {
-            claimed.extend(hand_out(step, view).await?);
+            claimed.extend(hand_out(step, view, &mut buried).await?);
         }
         if aging.is_some() && !is_only {
             firsts = self::firsts(step).await?;
@@ -77,7 +78,7 @@ pub(super) async fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Vec<Claim
             *first = None;
         }
     }
-    Ok(claimed)
+    Ok(Handed { items: claimed, buried })
 }
 
 /// How far a claim got with what is to be done before it.
@@ -89,7 +90,7 @@ enum Prepared {
 }
 
 /// Buries what expired and sees to lanes, so that who stands behind one that expired has its turn.
-async fn prepare(step: &mut Step<'_>) -> Result<Prepared> {
+async fn prepare(step: &mut Step<'_>, buried: &mut Vec<Buried>) -> Result<Prepared> {
     let (words, expired): (bool, bool) = sqlx::query_as(GLANCE)
         .bind(step.queue)
         .bind(step.now)
@@ -97,7 +98,10 @@ async fn prepare(step: &mut Step<'_>) -> Result<Prepared> {
         .await
         .map_err(failed("the queue cannot be read"))?;
     if expired {
-        if upkeep::bury_expired(step).await? >= upkeep::MOST.cast_unsigned() {
+        let expired = upkeep::bury_expired(step).await?;
+        let is_part = expired.len() as u64 >= upkeep::MOST.cast_unsigned();
+        buried.extend(expired.into_iter().map(|item| Buried { id: item.id, reason: DeadReason::Expired }));
+        if is_part {
             return Ok(Prepared::InPart);
         }
         lanes::advance(step).await?;
@@ -143,12 +147,13 @@ async fn take(step: &mut Step<'_>, level: Priority, most: usize, until: i64, byt
 }
 
 /// Counts an item that was leased; one that is damaged is buried instead, so that it blocks nobody.
-async fn hand_out(step: &mut Step<'_>, view: View) -> Result<Option<Claimed>> {
+async fn hand_out(step: &mut Step<'_>, view: View, buried: &mut Vec<Buried>) -> Result<Option<Claimed>> {
     let mut before = view.row.clone();
     before.phase = Phase::Waiting;
     if view.is_damaged {
         tracing::error!(target: "syncline::sql", seq = before.seq, "a damaged item was buried");
         step.bury(&before, DeadReason::Corrupt, kept::DAMAGED).await?;
+        buried.push(Buried { id: before.id, reason: DeadReason::Corrupt });
         return Ok(None);
     }
     step.count_leased(&before);

@@ -13,7 +13,7 @@ use sqlx::{PgPool, Postgres, Transaction, postgres::PgPoolOptions};
 use syncline_core::{
     Error, ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Clock, ExpiredDead, InHand, Lease, List, ListCursor, ListPage, Moment,
+        Admission, BoxFuture, Claim, Clock, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment,
         NewItem, Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
     rt::SystemClock,
@@ -270,7 +270,7 @@ impl QueueStorage for PostgresQueueStorage {
         write!(self, now, |step| push::push(step, items, admission))
     }
 
-    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Vec<Claimed>>> {
+    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Handed>> {
         write!(self, now, |step| claim::claim(step, claim))
     }
 

@@ -11,7 +11,7 @@ use super::{
     error::failed,
     lanes,
     look::FIRST_DEAD,
-    step::{Step, items, run, select_item},
+    step::{Item, Step, items, run, select_item},
     tally,
 };
 use crate::kept::{self, EXPIRED, LEASE_ENDED, Phase};
@@ -48,7 +48,7 @@ pub(super) async fn reap(step: &mut Step<'_>) -> Result<Reaped> {
     for item in &back {
         step.count_moved(item, Phase::Waiting);
     }
-    let expired = bury_expired(step).await?;
+    let expired = bury_expired(step).await?.len() as u64;
     let swept = step.sweep_keys(MOST).await?;
     lanes::take_words(step).await?;
     tally::fold(step).await?;
@@ -73,11 +73,11 @@ pub(super) async fn expire_dead(step: &mut Step<'_>, older_than: Duration) -> Re
     })
 }
 
-/// Buries what expired before anybody took it, a bounded part of it; returns how many.
-pub(super) async fn bury_expired(step: &mut Step<'_>) -> Result<u64> {
+/// Buries what expired before anybody took it, a bounded part of it; returns which.
+pub(super) async fn bury_expired(step: &mut Step<'_>) -> Result<Vec<Item>> {
     let expired = items!(step, EXPIRY, step.queue, step.now, MOST)?;
     for item in &expired {
         step.bury(item, DeadReason::Expired, EXPIRED).await?;
     }
-    Ok(expired.len() as u64)
+    Ok(expired)
 }

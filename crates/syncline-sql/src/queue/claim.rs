@@ -2,11 +2,11 @@
 
 use syncline_core::{
     Error, ErrorKind, Priority, Result, limits,
-    port::{Claim, Claimed, DeadReason},
+    port::{Buried, Claim, Claimed, DeadReason, Handed},
 };
 
 use super::{
-    step::{Phase, Step},
+    step::{Item, Phase, Step},
     upkeep,
     view::{self, View},
 };
@@ -25,33 +25,38 @@ pub(super) const FIRST: &str = "SELECT eligible_at, seq FROM item INDEXED BY ite
                                 ORDER BY eligible_at, seq LIMIT 1";
 
 /// Hands out what is next.
-pub(super) fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Vec<Claimed>> {
+pub(super) fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Handed> {
     if claim.in_hand.of_lane > 1 {
         return Err(Error::new(ErrorKind::Invalid, "of a lane one item at a time is in hand here"));
     }
     // First, so that who stands behind one that expired has its turn.
-    upkeep::bury_expired(step, upkeep::MOST)?;
+    let expired = upkeep::bury_expired(step, upkeep::MOST)?;
+    let mut buried: Vec<_> = expired.iter().map(|item| buried_of(item, DeadReason::Expired)).collect();
     let until = step.now.saturating_add(i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX));
     let aging = claim.aging.map(|aging| i64::try_from(aging.as_millis()).unwrap_or(i64::MAX).max(1));
     let room = usize::try_from(step.room_in_hand(claim.in_hand)?).unwrap_or(usize::MAX);
     let most = claim.most.min(ITEMS_MAX).min(room);
-    let (mut firsts, mut claimed, mut bytes, mut passed) = (all_firsts(step)?, Vec::new(), 0, 0);
-    while claimed.len() < most && bytes < BYTES_MAX && passed < PASSED_MAX {
+    let passed_max = buried.len() + PASSED_MAX;
+    let (mut firsts, mut items, mut bytes) = (all_firsts(step)?, Vec::new(), 0);
+    while items.len() < most && bytes < BYTES_MAX && buried.len() < passed_max {
         let Some((level, seq)) = next(&firsts, step.now, aging) else { break };
-        let Some(item) = hand_out(step, seq, until)? else {
-            passed += 1;
+        let Some(item) = hand_out(step, seq, until, &mut buried)? else {
             // Its lane has another one in front now, of whatever level.
             firsts = all_firsts(step)?;
             continue;
         };
         bytes += item.body.len();
-        claimed.push(item);
+        items.push(item);
         // The other levels stand as they stood: who is in hand lets nobody of its lane step forward.
         if let Some(first) = firsts.get_mut(usize::from(level.number())) {
             *first = first_of(step, level)?;
         }
     }
-    Ok(claimed)
+    Ok(Handed { items, buried })
+}
+
+fn buried_of(item: &Item, reason: DeadReason) -> Buried {
+    Buried { id: item.name(), reason }
 }
 
 fn all_firsts(step: &Step<'_>) -> Result<[Option<First>; 5]> {
@@ -67,13 +72,15 @@ fn first_of(step: &Step<'_>, level: Priority) -> Result<Option<First>> {
 }
 
 /// Leases an item, its attempt counted; one that is of no use any more or damaged is buried instead, so that it blocks nobody.
-fn hand_out(step: &mut Step<'_>, seq: i64, until: i64) -> Result<Option<Claimed>> {
+fn hand_out(step: &mut Step<'_>, seq: i64, until: i64, buried: &mut Vec<Buried>) -> Result<Option<Claimed>> {
     let Some(item) = step.item(seq)? else { return Ok(None) };
     if item.expires_at.is_some_and(|at| at <= step.now) {
+        buried.push(buried_of(&item, DeadReason::Expired));
         return step.bury(&item, DeadReason::Expired, EXPIRED).map(|()| None);
     }
     let view = step.first(view::BY_SEQ, [seq], View::read)?;
     let Some(view) = view.filter(|view| !view.is_damaged) else {
+        buried.push(buried_of(&item, DeadReason::Corrupt));
         tracing::error!(target: "syncline::sql", seq, "a damaged item was buried");
         return step.bury(&item, DeadReason::Corrupt, DAMAGED).map(|()| None);
     };

@@ -5,7 +5,7 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use syncline_core::{
     ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, Clock, ExpiredDead, InHand, Lease, List, ListCursor, ListPage, Moment,
+        Admission, BoxFuture, Claim, Clock, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment,
         NewItem, Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
     rt::SystemClock,
@@ -72,7 +72,7 @@ const CALLS_WAITING_MAX: usize = 64;
 /// };
 /// storage.push(&[item], Admission { capacity: 100, unique_ids: true }, now).await?;
 /// let claim = Claim { most: 1, lease: Duration::from_secs(60), aging: None, in_hand: InHand::default() };
-/// assert_eq!(storage.claim(claim, now).await?[0].body, "to Ada");
+/// assert_eq!(storage.claim(claim, now).await?.items[0].body, "to Ada");
 /// # Ok::<_, syncline_core::Error>(())
 /// # })?;
 /// storage.close()?;
@@ -203,7 +203,7 @@ impl QueueStorage for SqliteQueueStorage {
         Box::pin(self.write(now, move |step| push::push(step, &items, admission)))
     }
 
-    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Vec<Claimed>>> {
+    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Handed>> {
         Box::pin(self.write(now, move |step| claim::claim(step, claim)))
     }
 

@@ -40,7 +40,7 @@ pub(super) fn reap(step: &mut Step<'_>) -> Result<Reaped> {
             reaped.leases += 1;
         }
     }
-    let expired = bury_expired(step, MOST)?;
+    let expired = bury_expired(step, MOST)?.len();
     reaped.dead += expired as u64;
     reaped.expired = expired as u64;
     let swept = step.sweep_keys(MOST)?;
@@ -48,13 +48,13 @@ pub(super) fn reap(step: &mut Step<'_>) -> Result<Reaped> {
     Ok(reaped)
 }
 
-/// Buries what expired before anybody took it, up to `most`; returns how many.
-pub(super) fn bury_expired(step: &mut Step<'_>, most: usize) -> Result<usize> {
+/// Buries what expired before anybody took it, up to `most`; returns which.
+pub(super) fn bury_expired(step: &mut Step<'_>, most: usize) -> Result<Vec<Item>> {
     let expired = due(step, EXPIRY, most)?;
     for item in &expired {
         step.bury(item, DeadReason::Expired, EXPIRED)?;
     }
-    Ok(expired.len())
+    Ok(expired)
 }
 
 /// Throws away what has been dead for `older_than`, a bounded part of it.

@@ -54,6 +54,7 @@ pub(crate) async fn claim(storage: &dyn QueueStorage, most: usize, now: Moment) 
         .claim(Claim { most, lease: LEASE, aging: None, in_hand: InHand::default() }, now)
         .await
         .unwrap()
+        .items
 }
 
 pub(crate) async fn claimed_ids(storage: &dyn QueueStorage, most: usize, now: Moment) -> Vec<String> {

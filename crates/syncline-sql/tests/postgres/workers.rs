@@ -38,7 +38,8 @@ async fn work(storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom) {
         let claimed = storage
             .claim(Claim { most, lease: LEASE, aging, in_hand: InHand::default() }, at(0))
             .await
-            .unwrap();
+            .unwrap()
+            .items;
         assert!(claimed.len() <= most);
         for what in claimed.iter().flat_map(names) {
             assert!(seen.live.lock().unwrap().insert(what.clone()), "{what} is in two hands");

@@ -245,7 +245,7 @@ async fn a_lane_is_put_right_when_another_one_comes_to_stand_before_its_head() {
     let claim_all = Claim { most: 9, lease: LEASE, aging: None, in_hand: InHand::default() };
     let mut order = Vec::new();
     loop {
-        let claimed = storage.claim(claim_all, at(9_000)).await.unwrap();
+        let claimed = storage.claim(claim_all, at(9_000)).await.unwrap().items;
         let Some(one) = claimed.first() else { break };
         order.push(one.id.clone());
         settle(&storage, one, done(), at(9_000)).await;

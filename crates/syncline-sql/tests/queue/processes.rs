@@ -101,7 +101,8 @@ async fn work(n: usize, storage: &dyn QueueStorage, seen: &Seen, random: &Seeded
         let claimed = storage
             .claim(Claim { most, lease: LEASE, aging, in_hand: InHand::default() }, at(now))
             .await
-            .unwrap();
+            .unwrap()
+            .items;
         assert!(claimed.len() <= most);
         // Told of the lease with its shortest end: another one may have moved the time meanwhile.
         let until = now + 60_000;

@@ -74,6 +74,7 @@ macro_rules! queue_contract {
             clause_11_the_dead_stay_until_they_are_redriven_or_purged,
             clause_11_what_expired_is_dead_and_was_not_handed_out,
             clause_11_a_claim_passes_a_few_that_expired_and_says_that_there_is_more,
+            clause_11_what_a_claim_buries_it_names,
             clause_11_what_expired_and_was_redriven_lives_for_every_opener,
             clause_12_content_comes_back_byte_for_byte,
             clause_13_a_list_goes_through_everything_that_stands_so,
@@ -140,6 +141,7 @@ pub(super) async fn claim(storage: &dyn QueueStorage, most: usize, now: Moment) 
         .claim(Claim { most, lease: LEASE, aging: None, in_hand: InHand::default() }, now)
         .await
         .unwrap()
+        .items
 }
 
 pub(super) async fn claimed_ids(storage: &dyn QueueStorage, most: usize, now: Moment) -> Vec<String> {
@@ -174,7 +176,7 @@ async fn live(storage: &dyn QueueStorage, now: Moment) -> u64 {
 }
 
 /// Reaps until nothing is left to do.
-async fn reap_all(storage: &dyn QueueStorage, now: Moment) -> (u64, u64) {
+pub(super) async fn reap_all(storage: &dyn QueueStorage, now: Moment) -> (u64, u64) {
     let mut sum = (0, 0);
     loop {
         let reaped = storage.reap(now).await.unwrap();
@@ -252,8 +254,12 @@ pub async fn clause_3_aging_lifts_the_first_of_a_level(subject: &Subject) {
         aging: Some(Duration::from_secs(1)),
         in_hand: InHand::default(),
     };
-    assert_eq!(storage.claim(aging, at(2_500)).await.unwrap()[0].id, "low", "two levels up, and the longer wait");
-    assert_eq!(storage.claim(aging, at(2_500)).await.unwrap()[0].id, "high");
+    assert_eq!(
+        storage.claim(aging, at(2_500)).await.unwrap().items[0].id,
+        "low",
+        "two levels up, and the longer wait"
+    );
+    assert_eq!(storage.claim(aging, at(2_500)).await.unwrap().items[0].id, "high");
 }
 
 /// The number of the attempt is there for every opener, before anybody could have begun.
@@ -478,7 +484,7 @@ pub async fn clause_8_more_of_a_lane_at_a_time_go_out_without_its_order(subject:
     let two = Claim { most: 9, lease: LEASE, aging: None, in_hand: InHand { most: None, of_lane: 2 } };
     let first = match storage.claim(two, at(0)).await {
         Err(error) if error.kind() == ErrorKind::Invalid => return,
-        answer => answer.unwrap(),
+        answer => answer.unwrap().items,
     };
     let ids = |claimed: &[Claimed]| claimed.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&first), ["x3", "x1", "y1"]);
@@ -488,14 +494,14 @@ pub async fn clause_8_more_of_a_lane_at_a_time_go_out_without_its_order(subject:
         "nothing is due before somebody settles"
     );
     settle(storage, &first[1], retry(1_000, "x"), at(0)).await;
-    let second = storage.claim(two, at(0)).await.unwrap();
+    let second = storage.claim(two, at(0)).await.unwrap().items;
     assert_eq!(ids(&second), ["x2"]);
     settle(storage, &first[0], done(), at(0)).await;
     assert_eq!(claimed_ids(storage, 9, at(0)).await, [""; 0], "asked for one at a time, one is in hand");
     settle(storage, &second[0], done(), at(0)).await;
     assert_eq!(claimed_ids(storage, 9, at(0)).await, [""; 0], "x1 is the first of its lane, and not due");
     assert_eq!(claimed_ids(storage, 9, at(1_000)).await, ["x1"]);
-    assert_eq!(ids(&storage.claim(two, at(1_000)).await.unwrap()), ["x4"]);
+    assert_eq!(ids(&storage.claim(two, at(1_000)).await.unwrap().items), ["x4"]);
 }
 
 /// An id lives from its push to its end; in one call the first one wins.
@@ -662,15 +668,15 @@ pub async fn clause_14_no_more_are_in_hand_than_may_be(subject: &Subject) {
     let in_hand = InHand { most: Some(2), of_lane: 1 };
     let bounded = Claim { most: 9, lease: LEASE, aging: None, in_hand };
     assert_eq!(claimed_ids(storage, 1, at(0)).await, ["a"]);
-    let b = storage.claim(bounded, at(0)).await.unwrap();
+    let b = storage.claim(bounded, at(0)).await.unwrap().items;
     assert_eq!(b.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["b"], "one of the two was in hand");
-    assert_eq!(storage.claim(bounded, at(0)).await.unwrap(), []);
+    assert_eq!(storage.claim(bounded, at(0)).await.unwrap().items, []);
     assert_eq!(storage.next_due(in_hand, at(0)).await.unwrap(), Some(LEASE));
     assert_eq!(storage.next_due(InHand::default(), at(0)).await.unwrap(), Some(Duration::ZERO));
     settle(storage, &b[0], done(), at(0)).await;
     assert_eq!(storage.next_due(in_hand, at(0)).await.unwrap(), Some(Duration::ZERO));
-    assert_eq!(storage.claim(bounded, at(0)).await.unwrap()[0].id, "c");
+    assert_eq!(storage.claim(bounded, at(0)).await.unwrap().items[0].id, "c");
     // A lease that ended makes room as well.
     assert_eq!(reap_all(storage, at(60_000)).await, (2, 0));
-    assert_eq!(storage.claim(bounded, at(60_000)).await.unwrap().len(), 2);
+    assert_eq!(storage.claim(bounded, at(60_000)).await.unwrap().items.len(), 2);
 }

@@ -1,11 +1,13 @@
-//! The clauses of [`QueueStorage`] on dead items whose time is over.
+//! The clauses of [`QueueStorage`] on what dies unseen, and on the dead whose time is over.
 #![expect(clippy::unwrap_used, reason = "a broken clause is a failed test")]
 
 use std::time::Duration;
 
-use syncline_core::port::{ExpiredDead, Moment, QueueOutcome, QueueStorage, Standing};
+use syncline_core::port::{
+    Buried, Claim, DeadReason, ExpiredDead, Handed, InHand, Moment, NewItem, QueueOutcome, QueueStorage, Standing,
+};
 
-use super::queue::{Subject, at, claim, claimed_ids, item, push, settle};
+use super::queue::{Subject, at, claim, claimed_ids, item, push, reap_all, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,6 +25,22 @@ async fn expire(storage: &dyn QueueStorage, older_than: Duration, now: Moment) -
 
 fn gone<const N: usize>(ids: [&str; N], next: Option<Duration>) -> ExpiredDead {
     ExpiredDead { ids: ids.map(str::to_owned).to_vec(), next }
+}
+
+/// What went wrong: what had expired and was come upon by a claim was counted by nobody, and nobody was told of it.
+pub async fn clause_11_what_a_claim_buries_it_names(subject: &Subject) {
+    let storage = &*subject.storage;
+    let expiring = |id: &str| NewItem { expires_at: Some(at(1_000).wall), ..item(id) };
+    push(storage, &[expiring("a"), expiring("b"), item("c"), expiring("d")], at(0)).await;
+    let one = Claim { most: 1, lease: SECOND, aging: None, in_hand: InHand::default() };
+    assert_eq!(storage.claim(one, at(999)).await.unwrap().buried, []);
+    let handed = storage.claim(one, at(1_000)).await.unwrap();
+    assert_eq!(handed.items.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["c"]);
+    assert_eq!(handed.buried.first(), Some(&Buried { id: "b".into(), reason: DeadReason::Expired }));
+    // Whichever of the two came upon "d".
+    let (_, reaped) = reap_all(storage, at(1_000)).await;
+    assert_eq!(handed.buried.len() as u64 + reaped, 2, "{handed:?}");
+    assert_eq!(storage.claim(one, at(1_000)).await.unwrap(), Handed::default());
 }
 
 /// By the death and not by the push, for every opener; who was redriven in time lives, and whoever lives stays.

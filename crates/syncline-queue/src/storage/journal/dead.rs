@@ -123,7 +123,7 @@ mod tests {
         queue.push(&[item], Admission { capacity: 9, unique_ids: true }, at(1)).await.unwrap();
         let lease = Duration::from_secs(60);
         let claim = Claim { most: 1, lease, aging: None, in_hand: InHand::default() };
-        let claimed = queue.claim(claim, at(1)).await.unwrap().remove(0);
+        let claimed = queue.claim(claim, at(1)).await.unwrap().items.remove(0);
         let lease = Lease { id: claimed.id, token: Some(claimed.token) };
         let outcome = QueueOutcome::Reject { error: "no".to_owned() };
         queue.settle(&[Settlement { lease, outcome }], at(1)).await.unwrap();

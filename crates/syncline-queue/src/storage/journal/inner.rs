@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use syncline_core::{Error, Instant, Result};
+use syncline_core::{Error, Instant, Result, port::Buried};
 
 use super::{codec::Record, moving::Sweep, plan, steps::seq_of};
 use crate::{
@@ -19,6 +19,8 @@ pub(super) struct Inner {
     pub(super) clock: QueueClock,
     /// Items being settled, and when their leases would have ended; and those that leave the dead.
     pub(super) settling: HashMap<u64, Option<Instant>>,
+    /// What claims buried whose callers did not hear of it.
+    pub(super) untold: Vec<Buried>,
     /// How many items and keys need the record at a place of the journal.
     pub(super) homes: BTreeMap<u64, u32>,
     /// Keys that are taken until a time though their items, by seq, are gone; and the records that hold them.

@@ -57,7 +57,7 @@ async fn work(queue: &JournalQueueStorage, clock: &AtomicU64, thread: usize) -> 
             aging: None,
             in_hand: InHand::default(),
         };
-        for claimed in queue.claim(claim, now()).await? {
+        for claimed in queue.claim(claim, now()).await?.items {
             let lease = Lease { id: claimed.id, token: Some(claimed.token) };
             let outcome = if round % 3 == 0 {
                 QueueOutcome::Release

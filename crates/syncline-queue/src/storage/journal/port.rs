@@ -5,7 +5,7 @@ use std::time::Duration;
 use syncline_core::{
     Result,
     port::{
-        Admission, BoxFuture, Claim, Claimed, ExpiredDead, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
+        Admission, BoxFuture, Claim, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
         Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
     },
 };
@@ -23,7 +23,7 @@ impl QueueStorage for JournalQueueStorage {
         Box::pin(self.push_all(items, admission, now))
     }
 
-    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Vec<Claimed>>> {
+    fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Handed>> {
         Box::pin(self.claim_some(claim, now))
     }
 

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use syncline_core::{
     Error,
     port::{
-        Admission, Claim, Claimed, ExpiredDead, Lease, Moment, NewItem, Pushed, QueueOutcome, QueueStorage, Reaped,
+        Admission, Claim, ExpiredDead, Handed, Lease, Moment, NewItem, Pushed, QueueOutcome, QueueStorage, Reaped,
         Settled, Settlement,
     },
 };
@@ -28,7 +28,7 @@ pub(super) enum Call {
 #[derive(Debug)]
 pub(super) enum Answer {
     Pushed(Result<Vec<Pushed>, Error>),
-    Claimed(Vec<Claimed>),
+    Claimed(Handed),
     Settled(Vec<Settled>),
     Told(Vec<bool>),
     Expired(ExpiredDead),

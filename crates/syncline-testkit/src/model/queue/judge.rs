@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use syncline_core::{
     ErrorKind,
     port::{
-        Admission, Claim, Claimed, DeadReason, ExpiredDead, Lease, Listed, Moment, NewItem, Pushed,
+        Admission, Claim, Claimed, DeadReason, ExpiredDead, Handed, Lease, Listed, Moment, NewItem, Pushed,
         QueueOutcome as Outcome, Reaped, Settled, Settlement, Standing,
     },
 };
@@ -33,7 +33,7 @@ impl Oracle {
         let time = self.clock.at(now);
         match (call, answer) {
             (Call::Push(items, admission), Answer::Pushed(told)) => self.judge_push(items, *admission, told, time),
-            (Call::Claim(claim), Answer::Claimed(claimed)) => self.judge_claim(*claim, claimed, rules, now, time),
+            (Call::Claim(claim), Answer::Claimed(handed)) => self.judge_claim(*claim, handed, rules, now, time),
             (Call::Settle(settlements), Answer::Settled(told)) => self.judge_settle(settlements, told, time),
             (Call::Extend(leases, lease), Answer::Told(told)) => self.judge_extend(leases, *lease, told, now),
             (Call::Cancel(ids), Answer::Told(told)) => {
@@ -131,18 +131,21 @@ impl Oracle {
         });
     }
 
-    fn judge_claim(&mut self, claim: Claim, claimed: &[Claimed], rules: Rules, now: Moment, time: u64) -> Verdict {
+    fn judge_claim(&mut self, claim: Claim, handed: &Handed, rules: Rules, now: Moment, time: u64) -> Verdict {
+        let mut buried = Vec::new();
         if rules.claims_bury_all {
+            buried = self.expired(time).into_iter().map(|seq| self.name(seq)).collect();
             self.bury_expired(time);
         }
         let aging = claim.aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
-        let mut claimed = claimed.iter();
+        let mut claimed = handed.items.iter();
         let mut room = claim.most;
         while room > 0
             && let Some(seq) = self.next(time, aging)
         {
             self.record(time);
             if self.of_seq(seq).is_some_and(|item| item.has_expired(time)) {
+                buried.push(self.name(seq));
                 self.bury(seq, time, DeadReason::Expired, None);
                 continue;
             }
@@ -152,9 +155,13 @@ impl Oracle {
             };
             self.hand_out(seq, got, now.steady + claim.lease)?;
         }
-        claimed
-            .next()
-            .map_or(Ok(()), |more| Err(format!("{more:?} was handed out and is not next")))
+        if let Some(more) = claimed.next() {
+            return Err(format!("{more:?} was handed out and is not next"));
+        }
+        let mut told: Vec<_> = handed.buried.iter().map(|one| one.id.clone()).collect();
+        told.sort_unstable();
+        buried.sort_unstable();
+        same("what a claim buried", &told, &buried)
     }
 
     fn name(&mut self, seq: u64) -> String {

@@ -32,7 +32,7 @@ impl History {
             steps.push(step);
         }
         let plan = Plan { name: "claim", steps, synced: false, anyway: false };
-        let Some(claimed) = self.call(&plan, async |queue| queue.claim(claim, now).await)? else {
+        let Some(claimed) = self.call(&plan, async |queue| Ok(queue.claim(claim, now).await?.items))? else {
             return Ok(());
         };
         let order: Vec<_> = claimed.iter().map(|claimed| claimed.id.clone()).collect();
