@@ -54,9 +54,11 @@ impl Book {
         }
     }
 
-    /// The moment, with a calendar that never goes back, so that no delay ends early.
-    pub(super) fn moment(&mut self, now: Moment) -> Moment {
-        Moment { wall: WallTime::from_millis(self.clock.at(now)), ..now }
+    /// The moment, with a calendar that never goes back, so that no delay ends early; and how far the calendar was set forward
+    /// since the moment before.
+    pub(super) fn moment(&mut self, now: Moment) -> (Moment, Duration) {
+        let leap = self.clock.leap(now);
+        (Moment { wall: WallTime::from_millis(self.clock.at(now)), ..now }, leap)
     }
 
     /// Items were handed out under leases of `lease`.

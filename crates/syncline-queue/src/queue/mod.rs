@@ -71,6 +71,8 @@ const BREAKER_FAILURES: u32 = 10;
 const BREAKER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The part of each retry delay that is left to chance.
 const JITTER: f64 = 0.3;
+/// The calendar may be set forward by less without waking anybody: who sleeps oversleeps by less than this.
+const LEAP_MIN: Duration = Duration::from_secs(1);
 
 /// A durable priority queue. Clones are the same queue.
 ///
@@ -216,7 +218,12 @@ impl Inner {
 
     fn now(&self) -> Moment {
         let now = Moment { wall: self.clock.wall(), steady: self.clock.now() };
-        self.book().moment(now)
+        let (now, leap) = self.book().moment(now);
+        if leap >= LEAP_MIN {
+            // Alarms are the steady clock's: what is due by the calendar now is before them.
+            self.bell.ring_all();
+        }
+        now
     }
 
     fn check_unlocked(&self) -> QueueResult<()> {

@@ -1,5 +1,7 @@
 //! The queue's clock.
 
+use std::time::Duration;
+
 use syncline_core::{Instant, port::Moment};
 
 use crate::state::Millis;
@@ -10,13 +12,13 @@ use crate::state::Millis;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct QueueClock {
     latest: Millis,
-    seen: Instant,
+    seen: Option<Instant>,
 }
 
 impl QueueClock {
     /// A clock that is not before `latest`, as a queue that was opened again needs.
     pub(crate) fn from(latest: Millis) -> Self {
-        Self { latest, seen: Instant::default() }
+        Self { latest, seen: None }
     }
 
     /// The latest time that it gave.
@@ -26,25 +28,29 @@ impl QueueClock {
 
     /// The time at `now`.
     pub(crate) fn at(&mut self, now: Moment) -> Millis {
-        let carried = if self.seen == Instant::default() {
-            self.latest
-        } else {
-            let passed = u64::try_from(now.steady.saturating_since(self.seen).as_millis()).unwrap_or(u64::MAX);
-            self.latest.saturating_add(passed)
-        };
-        let time = now.wall.as_millis().max(carried);
+        let time = now.wall.as_millis().max(self.carried(now.steady));
         // Less than a millisecond is not lost: the moment from which is carried on stays until the time moves.
-        if time > self.latest || self.seen == Instant::default() {
-            (self.latest, self.seen) = (time, now.steady);
+        if time > self.latest || self.seen.is_none() {
+            (self.latest, self.seen) = (time, Some(now.steady));
         }
         time
+    }
+
+    /// How far the calendar was set forward since the latest moment seen.
+    pub(crate) fn leap(&self, now: Moment) -> Duration {
+        let leap = now.wall.as_millis().saturating_sub(self.carried(now.steady));
+        Duration::from_millis(if self.seen.is_some() { leap } else { 0 })
+    }
+
+    /// The time at `now` by the steady clock alone.
+    fn carried(&self, now: Instant) -> Millis {
+        let passed = self.seen.map_or(Duration::ZERO, |seen| now.saturating_since(seen));
+        self.latest.saturating_add(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use syncline_core::WallTime;
 
     use super::*;
@@ -74,6 +80,17 @@ mod tests {
         };
         let times: Vec<_> = (0..=20).map(|n| clock.at(micros(n * 100))).collect();
         assert_eq!((times[0], times[9], times[10], times[20]), (10, 10, 11, 12));
+    }
+
+    #[test]
+    fn a_calendar_that_is_set_forward_is_told_from_time_that_passes() {
+        let mut clock = QueueClock::default();
+        assert_eq!(clock.leap(at(1_000_000, 0)), Duration::ZERO, "there was no moment before");
+        clock.at(at(1_000_000, 0));
+        assert_eq!(clock.leap(at(1_000_050, 50)), Duration::ZERO);
+        assert_eq!(clock.leap(at(1_003_050, 50)), Duration::from_secs(3));
+        clock.at(at(400_000, 150));
+        assert_eq!(clock.leap(at(1_000_200, 150)), Duration::from_millis(50), "of what was set back the rest counts");
     }
 
     #[test]

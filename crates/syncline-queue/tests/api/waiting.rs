@@ -45,6 +45,21 @@ async fn a_waiter_wakes_when_a_retry_a_schedule_or_a_lease_is_due() {
     assert_eq!(wait.await.unwrap().retry_count, 2, "its lease was over");
 }
 
+/// What went wrong: waiters slept by the steady clock. Where the calendar was set forward meanwhile, what was due by it lay
+/// there for as long as if it had not been.
+#[tokio::test]
+async fn who_sleeps_looks_again_once_a_call_sees_that_the_calendar_was_set_forward() {
+    let (queue, clock) = queue();
+    let hour = SECOND * 3_600;
+    queue.push(item("a").with_scheduled_at(clock.wall() + hour)).await.unwrap();
+    let mut wait = pin!(queue.pop_wait());
+    assert!(poll(&mut wait).is_pending());
+    clock.set_wall(clock.wall() + hour);
+    assert!(poll(&mut wait).is_pending(), "nobody has seen it");
+    queue.get("nobody").await.unwrap();
+    assert!(matches!(poll(&mut wait), Poll::Ready(Ok(item)) if item.id == "a"));
+}
+
 #[tokio::test]
 async fn a_waiter_that_went_away_costs_the_others_nothing() {
     let (queue, clock) = queue();
