@@ -1,6 +1,7 @@
 //! The queue as its users see it. Defects of earlier queues are tests here: each says what went wrong.
 
 mod breaker;
+mod day;
 mod dead;
 mod durability;
 mod events;
