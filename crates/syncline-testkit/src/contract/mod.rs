@@ -6,5 +6,3 @@
 pub mod archive;
 pub mod disk;
 pub mod queue;
-mod queue_dead;
-mod queue_list;

@@ -7,7 +7,7 @@ use syncline_core::port::{
     Buried, Claim, DeadReason, ExpiredDead, Handed, InHand, Moment, NewItem, QueueOutcome, QueueStorage, Standing,
 };
 
-use super::queue::{Subject, at, claim, claimed_ids, item, push, reap_all, settle};
+use super::{Subject, at, claim, claimed_ids, item, push, reap_all, settle};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -8,7 +8,7 @@ use syncline_core::{
     port::{DeadReason, List, Listed, Moment, NewItem, QueueOutcome, QueueStorage, Standing},
 };
 
-use super::queue::{Subject, at, claim, claimed_ids, due, in_lane, item, push, retry, settle, urgent};
+use super::{Subject, at, claim, claimed_ids, due, in_lane, item, push, retry, settle, urgent};
 
 /// All items of a list, page by page, each page the end of the one before.
 async fn listed(storage: &dyn QueueStorage, list: &List, limit: usize, now: Moment) -> Vec<Listed> {
