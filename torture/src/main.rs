@@ -25,6 +25,7 @@ use clap::Parser;
 enum Command {
     Sim(sim::Args),
     QueueSim(queue::sim::Args),
+    QueueServer(queue::server::Args),
     QueueWork(queue::work::Args),
     QueueVerify(queue::verify::Args),
     Write(write::Args),
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let ended = match Command::parse() {
         Command::Sim(args) => sim::run(&args),
         Command::QueueSim(args) => queue::sim::run(&args),
+        Command::QueueServer(args) => queue::server::run(&args),
         Command::QueueWork(args) => queue::work::run(&args),
         Command::QueueVerify(args) => queue::verify::run(&args),
         Command::Write(args) => write::run(&args),

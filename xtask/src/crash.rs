@@ -5,7 +5,7 @@
 mod arena;
 pub mod dice;
 mod process;
-mod queue;
+pub mod queue;
 mod random;
 pub mod score;
 mod traced;
@@ -29,7 +29,7 @@ use score::Score;
 pub enum Room {
     /// Writers of a journal
     Journal,
-    /// Producers and workers of a queue: on a journal, and on SQLite in four processes at once
+    /// Producers and workers of a queue: on a journal, and in four processes at once on SQLite and PostgreSQL
     Queue,
 }
 

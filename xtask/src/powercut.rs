@@ -20,16 +20,17 @@ use crate::{
     measure::Measure,
 };
 use machine::Machine;
+pub use story::Room;
 use tools::Tools;
 
-/// The deliberate bug that a harness with eyes must see.
-const CONTROL: &str = "SkipSync";
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Cuts the power of an emulated machine under a writer, and checks what stands when it is back.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Args {
-    /// Times the power goes
+    /// Only this
+    pub room: Option<Room>,
+    /// Times the power goes, of each room
     #[arg(long, default_value_t = 30)]
     pub cuts: u64,
     /// Times it goes at most until a writer that never syncs has lost data
@@ -61,23 +62,35 @@ pub fn run(args: Args) -> Result {
     let seed = args.seed.unwrap_or_else(dice::fresh_seed);
     eprintln!("powercut: seed {seed}, below {}", dir.display());
     let mut dice = Dice::new(seed);
-    let machine = Machine::new(tools, &binary, &dir)?;
-    let told = story::cut(&machine, args.cuts, None, &mut dice)?;
-    eprintln!("powercut: now the control, which never syncs ({CONTROL}) and has to lose data");
-    let control = story::cut(&machine, args.control_cuts, Some(CONTROL), &mut dice)?;
+    for room in Room::ALL.into_iter().filter(|room| args.room.is_none_or(|only| only == *room)) {
+        let machine = Machine::new(tools.clone(), &binary, &dir)?;
+        let told = cut(&machine, room, args, &mut dice)?;
+        told.map_err(|broken| format!("{broken}: seed {seed}, the disk is in {}", dir.display()))?;
+        machine.remove()?;
+    }
+    Ok(())
+}
 
-    let mut measures = vec![Measure::plain("powercut.cuts", figure(told.cuts))];
-    measures.extend(told.score.promises("powercut"));
-    measures.push(Measure::plain("powercut.control_cuts", figure(control.cuts)));
-    measures.push(Measure::at_least("powercut.control_lost", figure(control.score.lost()), 1.0));
+/// Cuts under one room, then lets its planted bug lose data; prints the figures, and says what is wrong.
+fn cut(machine: &Machine, room: Room, args: Args, dice: &mut Dice) -> Result<std::result::Result<(), String>> {
+    let told = story::cut(machine, room, args.cuts, None, dice)?;
+    let bug = room.control();
+    eprintln!("powercut: now the control ({bug}), which has to lose data");
+    let control = story::cut(machine, room, args.control_cuts, Some(bug), dice)?;
+
+    let name = |what: &str| format!("{}.{what}", room.figures());
+    let mut measures = vec![Measure::plain(name("cuts"), figure(told.cuts))];
+    measures.extend(told.score.promises(room.figures()));
+    measures.push(Measure::plain(name("control_cuts"), figure(control.cuts)));
+    measures.push(Measure::at_least(name("control_lost"), figure(control.score.lost()), 1.0));
     measures.iter().for_each(|measure| measure.print(args.json));
-    if !told.score.holds() {
-        return Err(format!("a promise was broken: seed {seed}, the disk is in {}", dir.display()).into());
-    }
-    if control.score.lost() == 0 {
-        return Err(format!("harness blind: {CONTROL} lost nothing in {} cuts", control.cuts).into());
-    }
-    machine.remove()
+    Ok(if !told.score.holds() {
+        Err("a promise was broken".to_owned())
+    } else if control.score.lost() == 0 {
+        Err(format!("harness blind: {bug} lost nothing in {} cuts", control.cuts))
+    } else {
+        Ok(())
+    })
 }
 
 /// The binary as the guest needs it: without any library.

@@ -89,15 +89,25 @@ struct Past {
     lanes: BTreeMap<(u32, u16, u16, u64), ItemId>,
 }
 
-/// Holds what stands against the history. Where power was lost, claims since the last sync may be forgotten: their attempts,
-/// and that anything was handed out before anything else.
-pub(super) fn judge(seed: u64, events: &[Event], found: &BTreeMap<ItemId, Found>, power_lost: bool) -> Judgement {
+/// What is no broken promise in this history.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Forgives {
+    /// Power was lost: claims since the last sync may be forgotten, their attempts, and that anything was handed out before
+    /// anything else.
+    pub(super) power_lost: bool,
+    /// Where several take items of a level at once, one may overtake another that somebody had in hand and let go. In a lane
+    /// none does.
+    pub(super) overtaking: bool,
+}
+
+/// Holds what stands against the history.
+pub(super) fn judge(seed: u64, events: &[Event], found: &BTreeMap<ItemId, Found>, forgives: Forgives) -> Judgement {
     let mut judgement = Judgement::default();
-    let past = read(seed, events, power_lost, &mut judgement);
+    let past = read(seed, events, forgives.power_lost, &mut judgement);
     check_promises(&past, found, &mut judgement);
-    if !power_lost {
+    if !forgives.power_lost {
         check_attempts(seed, &past, found, &mut judgement);
-        check_overtaken(seed, &past, found, &mut judgement);
+        check_overtaken(seed, &past, found, forgives.overtaking, &mut judgement);
     }
     check_origin(&past, found, &mut judgement);
     check_torn(seed, &past, found, &mut judgement);
@@ -185,7 +195,13 @@ fn check_attempts(seed: u64, past: &Past, found: &BTreeMap<ItemId, Found>, judge
 }
 
 /// Nothing waits that was never handed out, though a later one of the same producer and level was, or of the same lane.
-fn check_overtaken(seed: u64, past: &Past, found: &BTreeMap<ItemId, Found>, judgement: &mut Judgement) {
+fn check_overtaken(
+    seed: u64,
+    past: &Past,
+    found: &BTreeMap<ItemId, Found>,
+    lanes_alone: bool,
+    judgement: &mut Judgement,
+) {
     let Judgement { verdict, examples } = judgement;
     let mut latest: BTreeMap<_, ItemId> = BTreeMap::new();
     let place = |id: ItemId| {
@@ -202,7 +218,7 @@ fn check_overtaken(seed: u64, past: &Past, found: &BTreeMap<ItemId, Found>, judg
         if let Some(later) = latest.get(&place(*id))
             && waits
             && *later > *id
-            && (in_lane || found.attempt == 0)
+            && (in_lane || found.attempt == 0 && !lanes_alone)
         {
             broken(&mut verdict.disorder, examples, format!("{later} was handed out before {id}"));
         }
@@ -260,7 +276,7 @@ mod tests {
 
     fn verdict(events: &[Event], found: &[(ItemId, Found)]) -> Verdict {
         let events = [&[Event::Run(0, 0)], events].concat();
-        judge(SEED, &events, &found.iter().cloned().collect(), false).verdict
+        judge(SEED, &events, &found.iter().cloned().collect(), Forgives::default()).verdict
     }
 
     #[test]

@@ -2,10 +2,15 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use syncline_core::{Result, port::QueueStorage};
+use syncline_core::{Error, ErrorKind, Result, port::QueueStorage, rt};
 use syncline_journal::{Config, Journal};
 use syncline_queue::JournalQueueStorage;
-use syncline_sql::queue::{SqliteQueueConfig, SqliteQueueStorage};
+use syncline_sql::{
+    PostgresQueueConfig, PostgresQueueStorage,
+    postgres::QueueTime,
+    queue::{SqliteQueueConfig, SqliteQueueStorage},
+};
+use tokio::runtime::{Builder, Runtime};
 
 use super::bug::Bug;
 use crate::directory;
@@ -20,6 +25,8 @@ pub(super) enum Kind {
     Journal,
     /// A file of SQLite, which many share.
     Sqlite,
+    /// A database on a server, which may be killed as well; its URL is in the file `url` of the directory.
+    Postgres,
 }
 
 impl Kind {
@@ -27,7 +34,20 @@ impl Kind {
     pub(super) const fn lease(self) -> Duration {
         match self {
             Self::Journal => Duration::from_secs(600),
-            Self::Sqlite => Duration::from_secs(3),
+            Self::Sqlite | Self::Postgres => Duration::from_secs(3),
+        }
+    }
+
+    /// Whether a call may fail with `error` though its disk is sound: the server was killed under it.
+    pub(super) fn may_fail(self, error: &Error) -> bool {
+        self == Self::Postgres && matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Unknown)
+    }
+
+    /// Whether items leave in order where several take them at once, beside those of a lane, which always do.
+    pub(super) const fn keeps_levels(self) -> bool {
+        match self {
+            Self::Journal | Self::Sqlite => true,
+            Self::Postgres => false,
         }
     }
 }
@@ -36,6 +56,8 @@ impl Kind {
 pub(super) struct Store {
     pub(super) queue: Arc<dyn QueueStorage>,
     journal: Option<Journal>,
+    /// Drives the connections to a server.
+    runtime: Option<Runtime>,
 }
 
 impl Store {
@@ -50,7 +72,7 @@ impl Store {
                 let config = Config { segment_bytes: SEGMENT_BYTES, planted: bug.journal, ..Config::default() };
                 let journal = Journal::open(directory::disk(dir)?, config)?.journal;
                 let queue = JournalQueueStorage::open(&journal, "jobs")?.with_planted(bug.queue);
-                Ok(Self { queue: Arc::new(queue), journal: Some(journal) })
+                Ok(Self { queue: Arc::new(queue), journal: Some(journal), runtime: None })
             }
             Kind::Sqlite => {
                 let config = SqliteQueueConfig {
@@ -58,8 +80,28 @@ impl Store {
                     patience: Duration::from_secs(20),
                     ..SqliteQueueConfig::default()
                 };
-                Ok(Self { queue: Arc::new(SqliteQueueStorage::open(config)?), journal: None })
+                Ok(Self { queue: Arc::new(SqliteQueueStorage::open(config)?), journal: None, runtime: None })
             }
+            Kind::Postgres => Self::of_server(dir),
+        }
+    }
+
+    fn of_server(dir: &Path) -> Result<Self> {
+        let unavailable = |what: &'static str| move |error| Error::new(ErrorKind::Unavailable, what).with_source(error);
+        let url = std::fs::read_to_string(dir.join("url")).map_err(unavailable("no URL of a database"))?;
+        // All processes share the clock of this machine.
+        let config = PostgresQueueConfig { url, time: QueueTime::Caller, ..PostgresQueueConfig::default() };
+        let mut runtime = Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().map_err(unavailable("no runtime"))?;
+        let queue = runtime.block_on(PostgresQueueStorage::open(config))?;
+        Ok(Self { queue: Arc::new(queue), journal: None, runtime: Some(runtime) })
+    }
+
+    /// Waits for the end of a call of this storage.
+    pub(super) fn wait_for<T>(&self, call: impl Future<Output = T>) -> T {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(call),
+            None => rt::block_on(call),
         }
     }
 

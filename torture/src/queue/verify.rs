@@ -16,14 +16,14 @@ use syncline_core::{
         Claim, Claimed, Clock as _, InHand, Lease, List, Moment, QueueOutcome as Outcome, QueueStorage, Settlement,
         Standing,
     },
-    rt::{SystemClock, block_on},
+    rt::SystemClock,
 };
 
 use super::{
     bug::Bug,
     event,
     item::ItemId,
-    ledger::{self, Found, Judgement, Verdict},
+    ledger::{self, Forgives, Found, Judgement, Verdict},
     store::{Kind, Store},
 };
 
@@ -63,6 +63,12 @@ pub(crate) struct Args {
     drain: bool,
 }
 
+impl Args {
+    fn forgives(&self) -> Forgives {
+        Forgives { power_lost: self.power_lost, overtaking: !self.storage.keeps_levels() }
+    }
+}
+
 /// What `queue-verify` prints, as one object.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
@@ -82,10 +88,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let store = Store::open(args.storage, &args.dir, args.planted.unwrap_or_default())?;
     let took = SystemClock.now().saturating_since(start);
     let now = Moment { wall: SystemClock.wall(), steady: SystemClock.now() };
-    let found = block_on(look(&*store.queue, args.seed, now))?;
-    let mut judgement = ledger::judge(args.seed, &events, &found, args.power_lost);
+    let found = store.wait_for(look(&*store.queue, args.seed, now))?;
+    let mut judgement = ledger::judge(args.seed, &events, &found, args.forgives());
     if args.drain {
-        block_on(drain(&*store.queue, now, found.len(), &mut judgement))?;
+        store.wait_for(drain(&*store.queue, now, found.len(), &mut judgement))?;
     }
     if args.no_close {
         std::mem::forget(store);

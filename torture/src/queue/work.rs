@@ -12,9 +12,9 @@ use syncline_core::{
     Error, ErrorKind, Result,
     port::{
         Admission, Claim, Claimed, Clock as _, InHand, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome,
-        QueueStorage, Settled, Settlement,
+        Settled, Settlement,
     },
-    rt::{self, SystemClock, block_on},
+    rt::{self, SystemClock},
 };
 
 use super::{
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     teller.say(&Event::Run(args.run, args.process));
     let party = Arc::new(Party {
         args: args.clone(),
-        queue: Arc::clone(&store.queue),
+        store,
         teller,
         ended: Mutex::new(false),
         news: Condvar::new(),
@@ -88,8 +88,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     party.end();
     threads.into_iter().try_for_each(rt::Thread::join)?;
-    drop(party);
-    store.close()?;
+    // The threads have let go of it.
+    if let Some(party) = Arc::into_inner(party) {
+        party.store.close()?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -109,7 +111,7 @@ fn start(party: &Arc<Party>) -> io::Result<Vec<rt::Thread>> {
 /// What all threads share.
 struct Party {
     args: Args,
-    queue: Arc<dyn QueueStorage>,
+    store: Store,
     teller: Teller,
     ended: Mutex<bool>,
     /// Something was pushed or settled, or the end has come.
@@ -140,6 +142,16 @@ impl Party {
         self.teller.say(&Event::Violation(words));
     }
 
+    /// A call failed. One that nobody can be blamed for is made again, after others had their turn; otherwise it is a witness.
+    fn goes_on_after(&self, what: &str, error: &Error) -> bool {
+        if self.args.storage.may_fail(error) {
+            self.await_news(NEWS_AFTER);
+            return true;
+        }
+        self.accuse(format!("{what} failed on a sound disk: {error:?}"));
+        false
+    }
+
     fn produce(&self, producer: u16) {
         let Args { seed, run, process, .. } = self.args;
         let mut dice = Dice::new(seed ^ u64::from(run) << 20 ^ u64::from(process) << 8 ^ u64::from(producer));
@@ -148,7 +160,7 @@ impl Party {
             let count = 1 + dice.below(4);
             let ids: Vec<_> = (n..n + count).map(|n| ItemId { run, process, producer, follows: false, n }).collect();
             let items: Vec<NewItem> = ids.iter().map(|id| id.item(seed)).collect();
-            match block_on(self.queue.push(&items, ROOM, now())) {
+            match self.store.wait_for(self.store.queue.push(&items, ROOM, now())) {
                 Ok(told) => {
                     n += count;
                     self.pushed(&ids, &told);
@@ -156,7 +168,12 @@ impl Party {
                 }
                 Err(error) if error.kind() == ErrorKind::Full => self.await_news(NEWS_AFTER),
                 // It may be there or not: nothing that comes after it may rest on it.
-                Err(error) => return self.accuse(format!("a push failed on a sound disk: {error:?}")),
+                Err(error) => {
+                    n += count;
+                    if !self.goes_on_after("a push", &error) {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -175,19 +192,21 @@ impl Party {
         let mut dice = Dice::new(!seed ^ u64::from(run) << 20 ^ u64::from(process) << 8 ^ u64::from(worker));
         while self.goes_on() {
             if dice.below(16) == 0
-                && let Err(error) = block_on(self.queue.reap(now()))
+                && let Err(error) = self.store.wait_for(self.store.queue.reap(now()))
+                && !self.goes_on_after("upkeep", &error)
             {
-                return self.accuse(format!("upkeep failed on a sound disk: {error:?}"));
+                return;
             }
             let most = 1 + usize::try_from(dice.below(3)).unwrap_or(0);
             let claim = Claim { most, lease: storage.lease(), aging: None, in_hand: InHand::default() };
-            match block_on(self.queue.claim(claim, now())) {
+            match self.store.wait_for(self.store.queue.claim(claim, now())) {
                 Ok(handed) if handed.items.is_empty() => self.await_news(NEWS_AFTER),
                 Ok(handed) => {
                     self.settle_all(&handed.items);
                     self.news.notify_all();
                 }
-                Err(error) => return self.accuse(format!("a claim failed on a sound disk: {error:?}")),
+                Err(error) if self.goes_on_after("a claim", &error) => {}
+                Err(_) => return,
             }
         }
     }
@@ -227,10 +246,11 @@ impl Party {
             self.teller.say(&Event::Settling(id));
         }
         let settlement = Settlement { lease: Lease { id: item.id.clone(), token: Some(item.token) }, outcome };
-        match block_on(self.queue.settle(&[settlement], now())) {
+        match self.store.wait_for(self.store.queue.settle(&[settlement], now())) {
             Ok(told) if completes && told == [Settled::Completed] => self.teller.say(&Event::Done(id, item.token)),
             Ok(_) => {}
-            Err(error) => self.accuse(format!("a settlement failed on a sound disk: {error:?}")),
+            // It may have happened or not; if not, its lease ends.
+            Err(error) => drop(self.goes_on_after("a settlement", &error)),
         }
     }
 }

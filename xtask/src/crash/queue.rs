@@ -3,7 +3,8 @@
 //! What was acknowledged stands in a file that outlives them; each item is held against it.
 
 mod arena;
-mod score;
+pub mod score;
+mod server;
 
 use std::path::Path;
 
@@ -61,12 +62,13 @@ fn kill(
     score: &mut Score,
 ) -> Result<()> {
     let mut kept = 0;
+    let mut server = storage.server(binary)?;
     while score.runs < runs && kept < KEPT_MAX {
-        let mut arena = Arena::new(binary, parent, (storage, planted), dice.word())?;
+        let mut arena = Arena::new(binary, parent, (storage, planted), server.as_mut(), dice.word())?;
         let mut held = true;
         let most = dice.between(1, RUNS_ON_ONE + 1).min(runs - score.runs);
         for run in 0..most {
-            held = arena.run(dice, run + 1 == most, score)?;
+            held = arena.run(dice, server.as_mut(), run + 1 == most, score)?;
             if score.runs.is_multiple_of(100) {
                 eprintln!("  {} of {runs} runs on {}", score.runs, storage.name());
             }

@@ -27,7 +27,7 @@ const MODULES: [&str; 7] = [
 ];
 
 /// What a power cut needs beside the binary.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Tools {
     root: PathBuf,
     /// The emulator of the machine, where it has one.

@@ -23,6 +23,9 @@ const READY_WITHIN: Duration = Duration::from_secs(120);
 const ASK_EVERY: Duration = Duration::from_millis(20);
 /// Bytes of its log that an error repeats.
 const LOG_BYTES: usize = 2_000;
+/// Returns once they have ended; the number is milliseconds.
+const DISCONNECT: &str = "select pg_terminate_backend(pid, 60000) from pg_stat_activity \
+     where backend_type = 'client backend' and pid <> pg_backend_pid()";
 /// Small, so that many stand beside each other.
 const SETTINGS: [&str; 5] = [
     "listen_addresses=",
@@ -117,6 +120,12 @@ impl PostgresServer {
         }
     }
 
+    /// [Kills](Self::kill) it after a moment. Blocks.
+    pub fn kill_after(&self, moment: Duration) {
+        SystemClock.block_until(SystemClock.now() + moment);
+        self.kill();
+    }
+
     /// Starts it again, on the same files and at the same URL, and waits until it answers; one that runs is left alone. Blocks.
     ///
     /// # Errors
@@ -134,6 +143,19 @@ impl PostgresServer {
             SystemClock.block_until(SystemClock.now() + ASK_EVERY);
         }
         Ok(())
+    }
+
+    /// Ends every connection, and with it what a client that was killed had sent and nobody will wait for. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// What the server says.
+    pub fn disconnect(&self) -> io::Result<()> {
+        let mut psql = self.program("psql");
+        psql.arg("-h")
+            .arg(&self.dir)
+            .args(["-U", "postgres", "-d", "postgres", "-qAt", "-c", DISCONNECT]);
+        self.run(&mut psql)
     }
 
     /// Stops all its processes where they are: connections stay open and nobody answers, until it is [resumed](Self::resume).

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use super::score::{Score, Verdict};
+use super::{
+    score::{Score, Verdict},
+    server::Server,
+};
 use crate::{
     crash::{
         dice::Dice,
@@ -25,17 +28,20 @@ pub enum Storage {
     Journal,
     /// A file of SQLite, which several share.
     Sqlite,
+    /// A database on a server of PostgreSQL, which is killed as well.
+    Postgres,
 }
 
 impl Storage {
     /// Each of them.
-    pub const ALL: [Self; 2] = [Self::Journal, Self::Sqlite];
+    pub const ALL: [Self; 3] = [Self::Journal, Self::Sqlite, Self::Postgres];
 
     /// As the figures and the binary call it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Journal => "journal",
             Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
         }
     }
 
@@ -43,10 +49,35 @@ impl Storage {
     const fn processes(self) -> u64 {
         match self {
             Self::Journal => 1,
-            Self::Sqlite => 4,
+            Self::Sqlite | Self::Postgres => 4,
+        }
+    }
+
+    /// Longest that a process works until it is killed, in microseconds: connections to a server take their time.
+    const fn longest(self) -> u64 {
+        match self {
+            Self::Journal | Self::Sqlite => 150_000,
+            Self::Postgres => 600_000,
+        }
+    }
+
+    /// What is killed beside the processes.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn server(self, binary: &Path) -> Result<Option<Server>> {
+        match self {
+            Self::Journal | Self::Sqlite => Ok(None),
+            Self::Postgres => Server::start(binary).map(Some),
         }
     }
 }
+
+/// `torture` could not open the queue.
+const NOT_OPENED: i32 = 3;
+/// One run in so many kills the server too, where there is one.
+const SERVER_EVERY: u64 = 3;
 
 /// A directory under torture.
 #[derive(Debug)]
@@ -72,45 +103,68 @@ impl Arena {
         binary: &Path,
         parent: &Path,
         (storage, planted): (Storage, Option<&'static str>),
+        server: Option<&mut Server>,
         seed: u64,
     ) -> Result<Self> {
         let path = parent.join(format!("queue-{}-{seed:016x}", storage.name()));
         remove(&path)?;
         fs::create_dir_all(path.join("queue"))?;
         fs::write(path.join("history"), "")?;
+        if let Some(server) = server {
+            fs::write(path.join("queue/url"), server.database()?)?;
+        }
         let binary = binary.to_path_buf();
         Ok(Self { binary, path, storage, seed, planted, runs: 0, before: Verdict::default() })
     }
 
-    /// One run: processes work, each is killed after a moment of its own, and what stands is verified. Whether all held.
+    /// One run: processes work, each is killed after a moment of its own, now and then the server as well, and what stands is
+    /// verified. Whether all held.
     ///
     /// # Errors
     ///
     /// When a process cannot be run at all.
-    pub fn run(&mut self, dice: &mut Dice, is_last: bool, score: &mut Score) -> Result<bool> {
+    pub fn run(
+        &mut self,
+        dice: &mut Dice,
+        mut server: Option<&mut Server>,
+        is_last: bool,
+        score: &mut Score,
+    ) -> Result<bool> {
         let number = self.runs;
         self.runs += 1;
         score.runs += 1;
-        let after: Vec<_> = (0..self.storage.processes()).map(|_| moment(dice)).collect();
+        let longest = self.storage.longest();
+        let after: Vec<_> = (0..self.storage.processes()).map(|_| moment(dice, longest)).collect();
+        let falls_after = dice.one_in(SERVER_EVERY).then(|| moment(dice, longest));
         let arena = &*self;
-        let ended: Vec<Result<Ended>> = thread::scope(|scope| {
+        let ended = thread::scope(|scope| -> Result<Vec<Result<Ended>>> {
             let one = |(process, after)| scope.spawn(move || arena.work(number, process, after));
             let running: Vec<_> = (0..).zip(after).map(one).collect();
+            if let Some((server, after)) = server.as_deref_mut().zip(falls_after) {
+                server.kill(after)?;
+                score.servers_killed += 1;
+            }
             let join = |run: thread::ScopedJoinHandle<'_, Result<Ended>>| match run.join() {
                 Ok(ended) => ended,
                 Err(_) => Err("the watcher of a process panicked".into()),
             };
-            running.into_iter().map(join).collect()
-        });
+            Ok(running.into_iter().map(join).collect())
+        })?;
         for (process, ended) in (0_u64..).zip(ended) {
             let ended = ended?;
             score.processes += 1;
             score.killed += u64::from(ended.killed);
-            if !ended.killed && !ended.status.success() {
+            // Without a server nothing opens, and whoever was about to open it ends.
+            let found_no_server = falls_after.is_some() && ended.status.code() == Some(NOT_OPENED);
+            let may_end = ended.killed || ended.status.success() || server.is_some() && found_no_server;
+            if !may_end {
                 score.refused += 1;
                 self.tell(&format!("process {process} ended with {}: {}", ended.status, self.complaint(process)));
                 return Ok(false);
             }
+        }
+        if let Some(server) = server {
+            server.disconnect()?;
         }
         self.verify(is_last, score)
     }
@@ -176,11 +230,12 @@ impl Arena {
 }
 
 /// When a process dies: a quarter while they open, the others while they work.
-fn moment(dice: &mut Dice) -> Duration {
+fn moment(dice: &mut Dice, longest: u64) -> Duration {
+    let opened = longest / 15;
     let micros = if dice.one_in(4) {
-        dice.between(0, 10_000)
+        dice.between(0, opened)
     } else {
-        dice.between(10_000, 150_000)
+        dice.between(opened, longest)
     };
     Duration::from_micros(micros)
 }

@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::{crash::score::figure, measure::Measure};
+use crate::{
+    crash::score::{self, figure},
+    measure::Measure,
+};
 
 /// The object that `torture queue-verify` prints.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -40,6 +43,25 @@ impl Verdict {
     }
 }
 
+impl From<Verdict> for score::Verdict {
+    /// The same in the words of a journal: what came back stands twice, and what a process saw is told by the writer.
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            acknowledged: verdict.pushes + verdict.completions,
+            lost: verdict.lost,
+            corrupt: verdict.corrupt,
+            duplicate: verdict.came_back + verdict.attempts,
+            phantom: verdict.phantom,
+            torn: verdict.torn,
+            disorder: verdict.disorder,
+            writer: verdict.witnessed,
+            recovery_ms: verdict.recovery_ms,
+            examples: verdict.examples,
+            ..Self::default()
+        }
+    }
+}
+
 /// Sums over many runs of one storage.
 #[derive(Debug, Default)]
 pub struct Score {
@@ -49,6 +71,8 @@ pub struct Score {
     pub processes: u64,
     /// Of these, those that were killed.
     pub killed: u64,
+    /// Times that a server was killed under them.
+    pub servers_killed: u64,
     /// Queues that did not open again, and processes that ended as none may.
     pub refused: u64,
     sum: Verdict,
@@ -88,6 +112,7 @@ impl Score {
             plain("runs", self.runs),
             plain("processes", self.processes),
             plain("killed", self.killed),
+            plain("servers_killed", self.servers_killed),
             plain("pushes_acknowledged", sum.pushes),
             plain("handed_out", sum.handed),
             plain("completions_acknowledged", sum.completions),
