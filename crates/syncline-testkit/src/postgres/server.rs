@@ -115,7 +115,7 @@ impl PostgresServer {
     /// Kills the server and all its processes at once, as `kill -9` does. What it had not synced is in the page cache still.
     pub fn kill(&self) {
         if let Some(mut process) = self.process().take() {
-            signals::send(process.id(), Signal::KILL);
+            signals::kill(process.id(), &self.data());
             process.wait().ok();
         }
     }
@@ -209,7 +209,7 @@ impl PostgresServer {
 
     fn signal(&self, signal: Signal) {
         if let Some(process) = &*self.process() {
-            signals::send(process.id(), signal);
+            signals::send(process.id(), &self.data(), signal);
         }
     }
 
