@@ -23,6 +23,8 @@ const SHORT: u64 = 1_000;
 const MIDDLE: u64 = 100_000;
 /// Bytes of an id.
 const ID_BYTES: usize = 16;
+/// As wide as what storages keep of content.
+type Body = [u64; 3];
 /// Pairs after which what was popped is completed.
 const BUNDLE: usize = 1_000;
 const LEASE: Duration = Duration::from_secs(300);
@@ -32,7 +34,7 @@ pub(super) fn run(plan: Plan) -> Result<Vec<Measure>> {
     eprintln!("scheduler");
     let resident_before = resident::bytes()?;
     let mut long = Scheduler::with_backlog(plan.backlog);
-    // What an item carries is nothing here; the bytes of its id are its caller's.
+    // Where its content is counts, and the content is nothing here; the bytes of its id are its caller's.
     let index = (resident::bytes()? - resident_before) as f64 / plan.backlog as f64 - ID_BYTES as f64;
     let (mut short, mut middle) = (Scheduler::with_backlog(SHORT), Scheduler::with_backlog(MIDDLE));
     let (mut rates, mut settled, mut factors) = (Vec::new(), Vec::new(), Vec::new());
@@ -59,7 +61,7 @@ enum Settles {
 }
 
 struct Scheduler {
-    state: State<()>,
+    state: State<Body>,
     now: u64,
 }
 
@@ -105,9 +107,10 @@ impl Scheduler {
             lane: None,
             dedup: None,
             expires_at: None,
-            body: (),
+            body: [0; 3],
         };
-        assert_eq!(self.state.reserve(&push, (), true, self.now), Ok(()), "every id is new");
+        let reserved = self.state.reserve_after(&[], &push, push.body, true, self.now);
+        assert_eq!(reserved, Ok(None), "every id is new");
         self.state.apply(Entry::Push(Box::new(push)));
     }
 

@@ -2,7 +2,7 @@
 
 use syncline_core::port::DeadReason;
 
-use super::{Applied, Entry, Millis, Phase, Push, State, TOKEN_BITS};
+use super::{Applied, Entry, Millis, Phase, Push, Slot, State, TOKEN_BITS};
 
 impl<B> State<B> {
     /// Leases of now on have tokens above those of earlier times.
@@ -12,14 +12,6 @@ impl<B> State<B> {
 
     /// Takes one step.
     pub(crate) fn apply(&mut self, entry: Entry<B>) -> Applied<B> {
-        let Some(seq) = entry.weighs() else { return self.take(entry) };
-        let before = self.weight_of(seq);
-        let applied = self.take(entry);
-        self.bytes = (self.bytes + self.weight_of(seq)).saturating_sub(before);
-        applied
-    }
-
-    fn take(&mut self, entry: Entry<B>) -> Applied<B> {
         match entry {
             Entry::Push(push) => self.push(*push),
             Entry::Claim { seq } => self.claim(seq),
@@ -77,6 +69,7 @@ impl<B> State<B> {
             slot.lane = Some(lane);
             slot.extra_mut();
         }
+        self.bytes += self.slab.get(at).map_or(0, Slot::weight);
         self.stand(at);
         Applied::Done
     }
@@ -107,10 +100,10 @@ impl<B> State<B> {
     fn retry(&mut self, seq: u64, at_time: Millis, error: Box<str>) -> Applied<B> {
         let Some(at) = self.at(seq, Phase::Leased) else { return Applied::Moot };
         self.unstand(at);
-        if let Some(slot) = self.slab.get_mut(at) {
+        self.change(at, |slot| {
             slot.note_error(error);
             slot.be_due(at_time);
-        }
+        });
         self.stand(at);
         Applied::Done
     }
@@ -137,12 +130,17 @@ impl<B> State<B> {
         self.free_key(at);
         self.enter(at, Phase::Dead);
         self.dead.insert((died_at, seq), at);
-        let Some(slot) = self.slab.get_mut(at) else { return Applied::Moot };
-        slot.note_error(error);
-        slot.extra_mut().dead = Some((reason, died_at));
+        let Some((lane, place)) = self.slab.get(at).map(|slot| (slot.lane, slot.lane_place())) else {
+            return Applied::Moot;
+        };
         // Its lane may be gone by the time it comes back: it keeps the key.
-        let (lane, place) = (slot.lane.take(), slot.lane_place());
-        slot.extra_mut().left_lane = lane.and_then(|lane| self.lanes.key(lane)).map(Into::into);
+        let left_lane = lane.and_then(|lane| self.lanes.key(lane)).map(Into::into);
+        self.change(at, |slot| {
+            slot.note_error(error);
+            slot.lane = None;
+            let extra = slot.extra_mut();
+            (extra.dead, extra.left_lane) = (Some((reason, died_at)), left_lane);
+        });
         self.leave_lane(lane, place);
         Applied::Done
     }
@@ -150,16 +148,30 @@ impl<B> State<B> {
     fn redrive(&mut self, seq: u64, at_time: Millis) -> Applied<B> {
         let Some(at) = self.at(seq, Phase::Dead) else { return Applied::Moot };
         self.unstand(at);
-        let Some(slot) = self.slab.get_mut(at) else { return Applied::Moot };
-        slot.attempts = 0;
-        slot.eligible_at = at_time;
-        let extra = slot.extra_mut();
-        extra.dead = None;
-        extra.lane_place = at_time;
-        // It was of no use at that time, and somebody wants it all the same.
-        extra.expires_at = None;
-        slot.lane = extra.left_lane.take().and_then(|key| self.lanes.open(&key));
+        let mut left_lane = None;
+        self.change(at, |slot| {
+            slot.attempts = 0;
+            slot.eligible_at = at_time;
+            let extra = slot.extra_mut();
+            extra.dead = None;
+            extra.lane_place = at_time;
+            // It was of no use at that time, and somebody wants it all the same.
+            extra.expires_at = None;
+            left_lane = extra.left_lane.take();
+        });
+        if let Some(slot) = self.slab.get_mut(at) {
+            slot.lane = left_lane.and_then(|key| self.lanes.open(&key));
+        }
         self.stand(at);
         Applied::Done
+    }
+
+    /// Changes what an item weighs.
+    fn change(&mut self, at: u32, change: impl FnOnce(&mut Slot<B>)) {
+        if let Some(slot) = self.slab.get_mut(at) {
+            let before = slot.weight();
+            change(slot);
+            self.bytes = (self.bytes + slot.weight()).saturating_sub(before);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_core::Instant;
 
-use super::{Counts, Hold, Millis, Phase, Push, Refusal, Slot, State, UPKEEP_MAX};
+use super::{Counts, Hold, Id, Millis, Phase, Push, Refusal, Slot, State, UPKEEP_MAX};
 
 impl<B> State<B> {
     /// The seq of the next push.
@@ -22,10 +22,6 @@ impl<B> State<B> {
         self.bytes
     }
 
-    pub(super) fn weight_of(&self, seq: u64) -> u64 {
-        self.of_seq(seq).filter(|slot| slot.phase != Phase::Reserved).map_or(0, Slot::weight)
-    }
-
     /// All items, the dead ones too.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -39,7 +35,7 @@ impl<B> State<B> {
 
     /// The newest item of `id` that stands in a phase that is fit.
     pub(crate) fn find(&self, id: &str, is_fit: impl Fn(Phase) -> bool) -> Option<&Slot<B>> {
-        self.slab.get(self.slab.by_id(id, is_fit, &[])?)
+        self.slab.get(self.slab.by_id(&id.into(), is_fit, &[])?)
     }
 
     /// The item of `seq`.
@@ -55,7 +51,7 @@ impl<B> State<B> {
 
     /// Who is next at `now`.
     pub(crate) fn next(&self, now: Millis, aging: Option<Millis>) -> Option<&Slot<B>> {
-        self.slab.get(self.order.next(now, aging)?)
+        self.slab.get(self.order.next(&self.slab, now, aging)?)
     }
 
     /// How many more may be in hands where `most` may.
@@ -67,7 +63,7 @@ impl<B> State<B> {
     /// free. `None` when nothing will happen by the calendar alone.
     pub(crate) fn next_due(&self, most: Option<u64>) -> Option<Millis> {
         let expiry = self.expiries.first_key_value().map(|((at, _), _)| *at);
-        let due = self.order.next_due().filter(|_| self.room_in_hand(most) > 0);
+        let due = self.order.next_due(&self.slab).filter(|_| self.room_in_hand(most) > 0);
         [due, expiry, self.dedups.next_end()].into_iter().flatten().min()
     }
 
@@ -90,13 +86,14 @@ impl<B> State<B> {
 
     /// Who holds the item of `id`; any lease will do without a `token`.
     pub(crate) fn hold(&self, id: &str, token: Option<u64>) -> Hold {
+        let id = Id::from(id);
         let held = match token {
-            Some(token) => self.slab.under(id, token),
-            None => self.slab.by_id(id, |phase| phase == Phase::Leased, &[]),
+            Some(token) => self.slab.under(&id, token),
+            None => self.slab.by_id(&id, |phase| phase == Phase::Leased, &[]),
         };
         match held.and_then(|at| self.slab.get(at)) {
             Some(slot) => Hold::Held { seq: slot.seq },
-            None if self.get(id).is_some() => Hold::Lost,
+            None if self.slab.by_id(&id, |_| true, &[]).is_some() => Hold::Lost,
             None => Hold::Unknown,
         }
     }

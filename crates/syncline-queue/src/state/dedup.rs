@@ -1,6 +1,8 @@
 //! Keys that may not be pushed again for a while.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 
 use super::{entry::Dedup, slot::Millis};
 

@@ -2,7 +2,7 @@
 
 use syncline_core::{Priority, port::DeadReason};
 
-use super::{moved::Moved, slot::Millis};
+use super::{Id, moved::Moved, slot::Millis};
 
 /// One step. An item is named by its seq, which is the queue's own, so that records can be moved within a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,27 +36,11 @@ pub(crate) enum Entry<B> {
     Key { seq: u64, dedup: Dedup },
 }
 
-impl<B> Entry<B> {
-    /// The item whose size in records may change by it.
-    pub(super) fn weighs(&self) -> Option<u64> {
-        match self {
-            Self::Push(push) => Some(push.seq),
-            Self::Move(moved) => Some(moved.push.seq),
-            Self::Complete { seq }
-            | Self::Retry { seq, .. }
-            | Self::Bury { seq, .. }
-            | Self::Redrive { seq, .. }
-            | Self::Drop { seq } => Some(*seq),
-            Self::Claim { .. } | Self::Return { .. } | Self::Defer { .. } | Self::Key { .. } => None,
-        }
-    }
-}
-
 /// What is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Push<B> {
     pub(crate) seq: u64,
-    pub(crate) id: Box<str>,
+    pub(crate) id: Id,
     pub(crate) priority: Priority,
     pub(crate) eligible_at: Millis,
     pub(crate) max_attempts: u16,

@@ -7,8 +7,9 @@
 //! In either case only the fronts of a lane, the first of each of its ranks, stand in the order of their levels, and none does
 //! while as many are in hand as may be. So nobody who looks for the next item passes those of a lane that has its share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
 use syncline_core::Priority;
 
 use super::{Slot, slot::Millis};

@@ -3,7 +3,11 @@
 //! They are moments of the steady clock and never journaled: a lease ends with its process, and a calendar that is set
 //! forward must not end one.
 
-use std::{collections::BTreeMap, ops::Bound, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    time::Duration,
+};
 
 use syncline_core::Instant;
 
@@ -12,7 +16,7 @@ use syncline_core::Instant;
 pub(crate) struct Leases {
     /// None while nothing ends it by time: after a restart, and while it is being settled.
     until: BTreeMap<u64, Option<Instant>>,
-    order: BTreeMap<(Instant, u64), ()>,
+    order: BTreeSet<(Instant, u64)>,
 }
 
 impl Leases {
@@ -21,11 +25,13 @@ impl Leases {
         self.until.insert(seq, None);
     }
 
-    /// Sets or moves the deadline of the lease on `seq`.
+    /// Sets or moves the deadline of the lease on `seq`, which is in hand.
     pub(crate) fn set(&mut self, seq: u64, until: Instant) {
-        self.hold(seq);
-        self.until.insert(seq, Some(until));
-        self.order.insert((until, seq), ());
+        let Some(held) = self.until.get_mut(&seq) else { return };
+        if let Some(before) = held.replace(until) {
+            self.order.remove(&(before, seq));
+        }
+        self.order.insert((until, seq));
     }
 
     /// Nothing ends the lease on `seq` by time any more; returns what would have.
@@ -50,14 +56,11 @@ impl Leases {
 
     /// One that is over at `now`.
     pub(crate) fn expired(&self, now: Instant) -> Option<u64> {
-        self.order
-            .first_key_value()
-            .filter(|((until, _), ())| *until <= now)
-            .map(|((_, seq), ())| *seq)
+        self.order.first().filter(|(until, _)| *until <= now).map(|(_, seq)| *seq)
     }
 
     /// How long until the next one is over; zero when one is.
     pub(crate) fn next_end(&self, now: Instant) -> Option<Duration> {
-        self.order.first_key_value().map(|((until, _), ())| until.saturating_since(now))
+        self.order.first().map(|(until, _)| until.saturating_since(now))
     }
 }

@@ -1,9 +1,6 @@
 //! Items in each order that they stand in, for those who look through them.
 
-use std::{
-    collections::BTreeMap,
-    ops::Bound::{Excluded, Included, Unbounded},
-};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use syncline_core::port::{ListPart, Standing};
 
@@ -36,8 +33,7 @@ impl<B> State<B> {
                     return Box::new(std::iter::empty());
                 }
                 let from = after.map_or(Unbounded, Excluded);
-                let ats = self.order.level(level).into_iter().flat_map(move |level| level.range((from, until)));
-                self.slots(ats.map(|(place, at)| (*place, *at)))
+                self.slots(self.order.range(&self.slab, level, (from, until)))
             }
             ListPart::Lane => {
                 let ats = lane.and_then(|key| self.lanes.items(key)).into_iter();
@@ -67,8 +63,7 @@ impl<B> State<B> {
 
     /// When the first of each level may be handed out.
     pub(crate) fn first_at(&self) -> [Option<Millis>; 5] {
-        syncline_core::Priority::ALL
-            .map(|level| self.order.level(level).and_then(BTreeMap::first_key_value).map(|((at, _), _)| *at))
+        syncline_core::Priority::ALL.map(|level| self.order.first_at(&self.slab, level))
     }
 
     /// When the one that is dead for the longest time died.

@@ -13,9 +13,11 @@
 
 mod apply;
 mod ask;
+mod chunks;
 mod counts;
 mod dedup;
 mod entry;
+mod id;
 mod lanes;
 mod leases;
 mod list;
@@ -23,8 +25,10 @@ mod moved;
 mod order;
 mod place;
 mod reserve;
+mod runs;
 mod slab;
 mod slot;
+mod table;
 #[cfg(test)]
 mod tests;
 mod twins;
@@ -34,6 +38,7 @@ use std::collections::BTreeMap;
 pub(crate) use self::{
     counts::Counts,
     entry::{Dedup, Entry, Push},
+    id::{Id, ROOM},
     moved::{Moved, Stand},
     slot::{Extra, Millis, Phase, Slot},
 };
@@ -71,7 +76,7 @@ pub(crate) struct State<B> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// Its id or its key is taken by this item.
-    Duplicate { id: Box<str> },
+    Duplicate { id: Id },
     /// There is no number left for it.
     Full,
 }

@@ -119,7 +119,9 @@ impl<B> State<B> {
             slot.lane = lane.and_then(|key| self.lanes.open(&key));
         }
         self.counts.enter(Phase::Reserved, priority);
+        let weight = slot.weight();
         let Some(at) = self.slab.insert(slot) else { return Applied::Moot };
+        self.bytes += weight;
         match stand {
             Stand::Dead(_, died_at) => {
                 self.dead.insert((died_at, seq), at);

@@ -11,7 +11,9 @@ impl<B> State<B> {
 
     /// Where the item of `seq` is, if it waits: in the order of its level or behind others of its lane.
     pub(super) fn waiting_at(&self, seq: u64) -> Option<u32> {
-        self.at(seq, Phase::Waiting).or_else(|| self.at(seq, Phase::Behind))
+        let at = self.slab.by_seq(seq)?;
+        let waits = |phase: Phase| matches!(phase, Phase::Waiting | Phase::Behind);
+        self.slab.get(at).filter(|slot| waits(slot.phase)).map(|_| at)
     }
 
     /// Brings an item into the order of its level, or behind the front of its lane.
@@ -32,16 +34,14 @@ impl<B> State<B> {
     }
 
     fn line_up(&mut self, at: u32) {
-        if let Some(slot) = self.slab.get(at) {
-            self.order.insert(slot.priority, slot.place(), at);
-            self.enter(at, Phase::Waiting);
-        }
+        self.order.insert(&self.slab, at);
+        self.enter(at, Phase::Waiting);
     }
 
     /// Takes an item out of the order of its level, behind the front of its lane.
     fn park(&mut self, at: u32) {
-        if let Some(slot) = self.slab.get(at).filter(|slot| slot.phase == Phase::Waiting) {
-            self.order.remove(slot.priority, slot.place());
+        if self.slab.get(at).is_some_and(|slot| slot.phase == Phase::Waiting) {
+            self.order.remove(&self.slab, at);
             self.fall_behind(at);
         }
     }
@@ -54,10 +54,11 @@ impl<B> State<B> {
         }
         let place = self.lanes.place_of(slot);
         match (slot.phase, slot.lane) {
-            (Phase::Waiting, None) => self.order.remove(slot.priority, slot.place()),
-            (Phase::Waiting, Some(lane)) => {
-                self.order.remove(slot.priority, slot.place());
-                self.lanes.remove(lane, place);
+            (Phase::Waiting, lane) => {
+                self.order.remove(&self.slab, at);
+                if let Some(lane) = lane {
+                    self.lanes.remove(lane, place);
+                }
             }
             (Phase::Leased, lane) => {
                 self.leases.end(slot.seq);
@@ -142,6 +143,9 @@ impl<B> State<B> {
         let slot = self.slab.get(at)?;
         let (phase, priority, lane, place) = (slot.phase, slot.priority, slot.lane, slot.lane_place());
         self.counts.leave(phase, priority);
+        if phase != Phase::Reserved {
+            self.bytes = self.bytes.saturating_sub(slot.weight());
+        }
         // A dead item has left its lane and freed its key.
         if phase != Phase::Dead {
             self.free_key(at);

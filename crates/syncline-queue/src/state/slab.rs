@@ -1,33 +1,64 @@
 //! Items by number, and the numbers by what they are looked up by.
 
-use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
+use hashbrown::DefaultHashBuilder;
+
 use super::{
+    chunks::Chunks,
+    id::Id,
     slot::{Phase, Slot},
+    table::Table,
     twins::Twins,
 };
 
 /// Slots that are used again once they are free.
 #[derive(Debug)]
 pub(crate) struct Slab<B> {
-    slots: Vec<Option<Slot<B>>>,
-    free: Vec<u32>,
-    /// Tables of numbers, not of keys: the keys stand in the slots.
+    places: Chunks<Place<B>>,
+    /// The first of the free places.
+    free: Option<u32>,
+    #[cfg(test)]
+    taken: usize,
     /// The newest of each id.
-    by_id: HashTable<u32>,
-    by_seq: HashTable<u32>,
+    by_id: Table,
+    by_seq: Table,
     twins: Twins,
     hasher: DefaultHashBuilder,
+}
+
+#[derive(Debug)]
+enum Place<B> {
+    Taken(Slot<B>),
+    /// With the next free place.
+    Free(Option<u32>),
+}
+
+impl<B> Place<B> {
+    fn slot(&self) -> Option<&Slot<B>> {
+        match self {
+            Self::Taken(slot) => Some(slot),
+            Self::Free(_) => None,
+        }
+    }
+
+    fn slot_mut(&mut self) -> Option<&mut Slot<B>> {
+        match self {
+            Self::Taken(slot) => Some(slot),
+            Self::Free(_) => None,
+        }
+    }
 }
 
 impl<B> Default for Slab<B> {
     fn default() -> Self {
         Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-            by_id: HashTable::new(),
-            by_seq: HashTable::new(),
+            places: Chunks::default(),
+            free: None,
+            #[cfg(test)]
+            taken: 0,
+            by_id: Table::default(),
+            by_seq: Table::default(),
             twins: Twins::default(),
             hasher: DefaultHashBuilder::default(),
         }
@@ -37,25 +68,24 @@ impl<B> Default for Slab<B> {
 impl<B> Slab<B> {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.taken
     }
 
     /// The slots from this number on, free ones too.
     pub(crate) fn slots_from(&self, at: u32) -> impl Iterator<Item = (u32, Option<&Slot<B>>)> {
-        let rest = self.slots.get(at as usize..).unwrap_or_default();
-        (at..).zip(rest).map(|(at, slot)| (at, slot.as_ref()))
+        (at..).zip(self.places.iter_from(at).map(Place::slot))
     }
 
     pub(crate) fn get(&self, at: u32) -> Option<&Slot<B>> {
-        self.slots.get(at as usize)?.as_ref()
+        self.places.get(at)?.slot()
     }
 
     pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut Slot<B>> {
-        self.slots.get_mut(at as usize)?.as_mut()
+        self.places.get_mut(at)?.slot_mut()
     }
 
     /// The newest item of `id` in a phase that is fit, beside those of the seqs `but`.
-    pub(crate) fn by_id(&self, id: &str, is_fit: impl Fn(Phase) -> bool, but: &[u64]) -> Option<u32> {
+    pub(crate) fn by_id(&self, id: &Id, is_fit: impl Fn(Phase) -> bool, but: &[u64]) -> Option<u32> {
         let newest = self.newest(id)?;
         let slot = self.get(newest)?;
         if is_fit(slot.phase) && !but.contains(&slot.seq) {
@@ -65,7 +95,7 @@ impl<B> Slab<B> {
     }
 
     /// The item of `id` that is in hand under this lease.
-    pub(crate) fn under(&self, id: &str, token: u64) -> Option<u32> {
+    pub(crate) fn under(&self, id: &Id, token: u64) -> Option<u32> {
         let newest = self.newest(id)?;
         let slot = self.get(newest)?;
         if slot.phase == Phase::Leased && slot.token == token {
@@ -74,69 +104,80 @@ impl<B> Slab<B> {
         if slot.has_twins { self.twins.under(id, token) } else { None }
     }
 
-    fn newest(&self, id: &str) -> Option<u32> {
-        let is_of = |at: &u32| self.get(*at).is_some_and(|slot| *slot.id == *id);
-        self.by_id.find(self.hasher.hash_one(id), is_of).copied()
+    fn newest(&self, id: &Id) -> Option<u32> {
+        self.by_id
+            .find(self.hasher.hash_one(id), |at| self.get(at).is_some_and(|slot| slot.id == *id))
     }
 
     /// An item stands in `phase` from now on.
     pub(crate) fn enter(&mut self, at: u32, phase: Phase) {
-        let Some(slot) = self.slots.get_mut(at as usize).and_then(Option::as_mut) else { return };
+        let Self { places, twins, .. } = self;
+        let Some(slot) = places.get_mut(at).and_then(Place::slot_mut) else { return };
         if slot.has_twins {
-            self.twins.leave(slot);
+            twins.leave(slot);
         }
         slot.phase = phase;
         if slot.has_twins {
-            self.twins.enter(at, slot);
+            twins.enter(at, slot);
         }
     }
 
     pub(crate) fn by_seq(&self, seq: u64) -> Option<u32> {
-        let hash = self.hasher.hash_one(seq);
-        self.by_seq.find(hash, |at| self.get(*at).is_some_and(|slot| slot.seq == seq)).copied()
+        self.by_seq
+            .find(self.hasher.hash_one(seq), |at| self.get(at).is_some_and(|slot| slot.seq == seq))
     }
 
     /// Puts an item in; `None` when there is no number left.
     pub(crate) fn insert(&mut self, slot: Slot<B>) -> Option<u32> {
-        let (id_hash, seq_hash) = (self.hasher.hash_one(&*slot.id), self.hasher.hash_one(slot.seq));
-        let at = match self.free.pop() {
-            Some(at) => {
-                *self.slots.get_mut(at as usize)? = Some(slot);
-                at
-            }
-            None => {
-                let at = u32::try_from(self.slots.len()).ok()?;
-                self.slots.push(Some(slot));
-                at
-            }
-        };
+        let (id_hash, seq_hash) = (self.hasher.hash_one(&slot.id), self.hasher.hash_one(slot.seq));
+        let at = self.place(slot)?;
         let is_first = self.join_twins(at);
-        let Self { slots, by_id, by_seq, hasher, .. } = self;
-        let key = |at: &u32| slots.get(*at as usize).and_then(Option::as_ref);
+        let Self { places, by_id, by_seq, hasher, .. } = self;
+        let slot = |at: u32| places.get(at).and_then(Place::slot);
         if is_first {
-            by_id.insert_unique(id_hash, at, |at| key(at).map_or(0, |slot| hasher.hash_one(&*slot.id)));
+            by_id.insert(id_hash, at, |at| slot(at).map_or(0, |slot| hasher.hash_one(&slot.id)));
         }
-        by_seq.insert_unique(seq_hash, at, |at| key(at).map_or(0, |slot| hasher.hash_one(slot.seq)));
+        by_seq.insert(seq_hash, at, |at| slot(at).map_or(0, |slot| hasher.hash_one(slot.seq)));
+        Some(at)
+    }
+
+    fn place(&mut self, slot: Slot<B>) -> Option<u32> {
+        #[cfg(test)]
+        {
+            self.taken += 1;
+        }
+        let Some(at) = self.free else { return self.places.push(Place::Taken(slot)) };
+        let free = self.places.get_mut(at)?;
+        if let Place::Free(next) = std::mem::replace(free, Place::Taken(slot)) {
+            self.free = next;
+        }
         Some(at)
     }
 
     pub(crate) fn remove(&mut self, at: u32) -> Option<Slot<B>> {
-        let slot = self.slots.get_mut(at as usize)?.take()?;
-        self.leave_id(at, &slot);
-        if let Ok(found) = self.by_seq.find_entry(self.hasher.hash_one(slot.seq), |other| *other == at) {
-            found.remove();
+        let place = self.places.get_mut(at).filter(|place| place.slot().is_some())?;
+        let slot = match std::mem::replace(place, Place::Free(self.free)) {
+            Place::Taken(slot) => slot,
+            Place::Free(_) => return None,
+        };
+        self.free = Some(at);
+        #[cfg(test)]
+        {
+            self.taken -= 1;
         }
-        self.free.push(at);
+        self.leave_id(at, &slot);
+        self.by_seq.remove(self.hasher.hash_one(slot.seq), at);
         Some(slot)
     }
 
     /// A new item joins the others of its id; `true` where there is none.
     fn join_twins(&mut self, at: u32) -> bool {
         let Some(other) = self.get(at).and_then(|slot| self.newest(&slot.id)) else { return true };
+        let Self { places, twins, .. } = self;
         for twin in [other, at] {
-            if let Some(slot) = self.slots.get_mut(twin as usize).and_then(Option::as_mut) {
+            if let Some(slot) = places.get_mut(twin).and_then(Place::slot_mut) {
                 slot.has_twins = true;
-                self.twins.enter(twin, slot);
+                twins.enter(twin, slot);
             }
         }
         let seq = |at: u32| self.get(at).map(|slot| slot.seq);
@@ -148,19 +189,18 @@ impl<B> Slab<B> {
 
     /// An item leaves its id to the others that have it.
     fn leave_id(&mut self, at: u32, slot: &Slot<B>) {
-        let heir = slot.has_twins.then(|| {
-            self.twins.leave(slot);
-            self.twins.newest(&slot.id, |_| true, &[])
-        });
-        if let Ok(found) = self.by_id.find_entry(self.hasher.hash_one(&*slot.id), |other| *other == at) {
-            match heir.flatten() {
-                Some(heir) => *found.into_mut() = heir,
-                None => drop(found.remove()),
-            }
+        let hash = self.hasher.hash_one(&slot.id);
+        if !slot.has_twins {
+            self.by_id.remove(hash, at);
+            return;
         }
-        if slot.has_twins
-            && let Some(last) = self.twins.forget_last(&slot.id)
-            && let Some(slot) = self.slots.get_mut(last as usize).and_then(Option::as_mut)
+        self.twins.leave(slot);
+        match self.twins.newest(&slot.id, |_| true, &[]) {
+            Some(heir) => self.by_id.replace(hash, at, heir),
+            None => drop(self.by_id.remove(hash, at)),
+        }
+        if let Some(last) = self.twins.forget_last(&slot.id)
+            && let Some(slot) = self.get_mut(last)
         {
             slot.has_twins = false;
         }
@@ -168,9 +208,14 @@ impl<B> Slab<B> {
 
     /// The newest item of an id is another one.
     fn rename(&mut self, before: u32, now: u32) {
-        let Some(hash) = self.get(now).map(|slot| self.hasher.hash_one(&*slot.id)) else { return };
-        if let Some(found) = self.by_id.find_mut(hash, |other| *other == before) {
-            *found = now;
+        if let Some(hash) = self.get(now).map(|slot| self.hasher.hash_one(&slot.id)) {
+            self.by_id.replace(hash, before, now);
         }
+    }
+
+    /// Bytes that are taken, but for what few items have.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.places.bytes() + self.by_id.bytes() + self.by_seq.bytes()
     }
 }

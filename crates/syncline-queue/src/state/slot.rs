@@ -2,6 +2,8 @@
 
 use syncline_core::{Priority, port::DeadReason};
 
+use super::Id;
+
 /// Milliseconds of the queue's clock: the calendar's, but never going back.
 pub(crate) type Millis = u64;
 
@@ -31,7 +33,7 @@ pub(crate) struct Slot<B> {
     pub(crate) seq: u64,
     /// When it may be handed out, which is also its place among those of its level.
     pub(crate) eligible_at: Millis,
-    pub(crate) id: Box<str>,
+    pub(crate) id: Id,
     /// What it carries, or where that is.
     pub(crate) body: B,
     /// The number of its newest lease; 0 without one.

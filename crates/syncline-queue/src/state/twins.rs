@@ -1,13 +1,15 @@
 //! Items of one id, where there are several: by where they stand, so that none is passed on the way to another.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::{Phase, Slot};
+use hashbrown::HashMap;
+
+use super::{Id, Phase, Slot};
 
 /// The items of each id that more than one has.
 #[derive(Debug, Default)]
 pub(crate) struct Twins {
-    of: HashMap<Box<str>, Twin>,
+    of: HashMap<Id, Twin>,
 }
 
 /// Those of one id.
@@ -37,7 +39,7 @@ impl Twins {
     }
 
     /// The newest of `id` in a phase that is fit, beside `but`.
-    pub(crate) fn newest(&self, id: &str, is_fit: impl Fn(Phase) -> bool, but: &[u64]) -> Option<u32> {
+    pub(crate) fn newest(&self, id: &Id, is_fit: impl Fn(Phase) -> bool, but: &[u64]) -> Option<u32> {
         let twin = self.of.get(id)?;
         let newest = |phase: Phase| {
             let mut standing = twin.standing.range((phase, 0)..=(phase, u64::MAX)).rev();
@@ -48,13 +50,13 @@ impl Twins {
     }
 
     /// The one of `id` that is in hand under this lease.
-    pub(crate) fn under(&self, id: &str, token: u64) -> Option<u32> {
+    pub(crate) fn under(&self, id: &Id, token: u64) -> Option<u32> {
         let last = self.of.get(id)?.leased.range((token, 0)..=(token, u64::MAX)).next_back();
         last.map(|(_, at)| *at)
     }
 
     /// Forgets `id` where it has one item left, which is no twin any more.
-    pub(crate) fn forget_last(&mut self, id: &str) -> Option<u32> {
+    pub(crate) fn forget_last(&mut self, id: &Id) -> Option<u32> {
         let twin = self.of.get(id).filter(|twin| twin.standing.len() == 1)?;
         let last = twin.standing.values().next().copied();
         self.of.remove(id);

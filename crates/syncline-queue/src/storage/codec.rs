@@ -14,7 +14,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use syncline_core::{Error, ErrorKind, Priority, Result, port::DeadReason};
 
 use super::body::Body;
-use crate::state::{Dedup, Entry, Millis, Moved, Push, Stand};
+use crate::state::{Dedup, Entry, Millis, Moved, Push, ROOM, Stand};
 
 const FORMAT: u8 = 1;
 const AHEAD: u8 = 1;
@@ -138,7 +138,7 @@ fn put_push(out: &mut BytesMut, push: &Push<Body>) {
     out.put_u8(push.priority.number());
     put_number(out, push.eligible_at);
     put_number(out, u64::from(push.max_attempts));
-    put_text(out, &push.id);
+    put_text(out, push.id.text(&mut ROOM.clone()));
     if let Some(lane) = &push.lane {
         put_text(out, lane);
     }
@@ -246,7 +246,7 @@ fn take_push(bytes: &mut Bytes, seq: u64, home: u64) -> Result<Push<Body>> {
     let priority = Priority::from_number(level).ok_or_else(|| corrupt(&format!("priority {level}")))?;
     let eligible_at = take_number(bytes)?;
     let max_attempts = u16::try_from(take_number(bytes)?).map_err(|_| corrupt("too many attempts"))?;
-    let id = take_text(bytes)?;
+    let id = (&*take_text(bytes)?).into();
     let lane = if flags & HAS_LANE != 0 { Some(take_text(bytes)?) } else { None };
     let dedup = if flags & HAS_DEDUP != 0 { Some(take_dedup(bytes)?) } else { None };
     let expires_at = if flags & HAS_EXPIRY != 0 { Some(take_number(bytes)?) } else { None };
@@ -326,7 +326,7 @@ mod tests {
         (names, numbers, bytes).prop_map(
             |((id, lane, dedup), (seq, level, eligible_at, max_attempts, expires_at), bytes)| Push {
                 seq,
-                id,
+                id: (&*id).into(),
                 priority: Priority::from_number(level).unwrap(),
                 eligible_at,
                 max_attempts,

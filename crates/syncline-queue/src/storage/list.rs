@@ -51,7 +51,7 @@ pub(crate) fn stats(state: &State<Body>) -> QueueStats {
 
 fn listed(state: &State<Body>, slot: &Slot<Body>, time: Millis) -> Option<Listed> {
     Some(Listed {
-        id: slot.id.as_ref().to_owned(),
+        id: (&slot.id).into(),
         standing: plan::standing(slot, time)?,
         priority: slot.priority,
         token: slot.token,

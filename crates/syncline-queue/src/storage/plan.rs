@@ -88,7 +88,7 @@ pub(crate) fn reserve_after(
             }
         };
         match refusal {
-            Refusal::Duplicate { id } => reserved.told.push(Pushed::Duplicate { id: id.into() }),
+            Refusal::Duplicate { id } => reserved.told.push(Pushed::Duplicate { id: (&id).into() }),
             Refusal::Full => return Err(give_back(state, &reserved, full(admission.capacity))),
         }
     }
@@ -273,7 +273,7 @@ pub(crate) fn stored(state: &State<Body>, slot: &Slot<Body>, time: Millis) -> Op
 
 fn claimed_of(state: &State<Body>, slot: &Slot<Body>) -> Claimed {
     Claimed {
-        id: slot.id.as_ref().to_owned(),
+        id: (&slot.id).into(),
         token: slot.token,
         attempt: slot.attempts,
         max_attempts: slot.max_attempts,
