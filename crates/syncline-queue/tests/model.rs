@@ -11,6 +11,7 @@ const MEMORY: Rules = Rules {
     leases_end_at_reopen: true,
     claims_are_synced: false,
     claims_bury_all: false,
+    unknown_by_the_end: false,
 };
 const JOURNAL: Rules = Rules { ends: &[End::Closed, End::Killed, End::PowerLost], ..MEMORY };
 

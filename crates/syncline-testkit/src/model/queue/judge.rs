@@ -34,7 +34,7 @@ impl Oracle {
         match (call, answer) {
             (Call::Push(items, admission), Answer::Pushed(told)) => self.judge_push(items, *admission, told, time),
             (Call::Claim(claim), Answer::Claimed(handed)) => self.judge_claim(*claim, handed, rules, now, time),
-            (Call::Settle(settlements), Answer::Settled(told)) => self.judge_settle(settlements, told, time),
+            (Call::Settle(settlements), Answer::Settled(told)) => self.judge_settle(settlements, told, rules, time),
             (Call::Extend(leases, lease), Answer::Told(told)) => self.judge_extend(leases, *lease, told, now),
             (Call::Cancel(ids), Answer::Told(told)) => {
                 self.judge_each(ids, told, time, |item| !item.is_dead(), |oracle, seq| oracle.remove(seq))
@@ -187,21 +187,25 @@ impl Oracle {
         Ok(())
     }
 
-    fn judge_settle(&mut self, settlements: &[Settlement], told: &[Settled], time: u64) -> Verdict {
+    fn judge_settle(&mut self, settlements: &[Settlement], told: &[Settled], rules: Rules, time: u64) -> Verdict {
         same("as many answers as settlements", &told.len(), &settlements.len())?;
-        let mut ended = Vec::new();
-        for (settlement, told) in settlements.iter().zip(told) {
+        let (mut ended, mut answers) = (0, Vec::new());
+        for settlement in settlements {
             let expected = match self.hold(&settlement.lease) {
                 Hold::Held(seq) => {
-                    ended.push(seq);
+                    ended += 1;
                     self.settle(seq, &settlement.outcome, time)
                 }
                 Hold::Lost => Settled::Lost,
                 Hold::Unknown => Settled::Unknown,
             };
-            // Of what the same call has ended already a storage may know less or more.
+            answers.push((expected, ended));
+        }
+        for ((settlement, told), (expected, ended_before)) in settlements.iter().zip(told).zip(answers) {
             let is_lost = |settled| matches!(settled, Settled::Lost | Settled::Unknown);
-            if !(is_lost(*told) && is_lost(expected) && !ended.is_empty()) {
+            // Of what the same call ends already a storage may know less or more.
+            let has_ended = ended_before > 0 || (rules.unknown_by_the_end && ended > 0);
+            if !(is_lost(*told) && is_lost(expected) && has_ended) {
                 same(&settlement.lease.id, told, &expected)?;
             }
         }

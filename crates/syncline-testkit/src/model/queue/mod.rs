@@ -64,6 +64,9 @@ pub struct Rules {
     pub claims_are_synced: bool,
     /// Whether a claim buries all that has expired. Otherwise it buries what it comes across, and `reap` the others.
     pub claims_bury_all: bool,
+    /// Whether a settlement that changes nothing is told that there is no such item by what the whole call leaves. Otherwise by
+    /// what those before it in the call left.
+    pub unknown_by_the_end: bool,
 }
 
 /// Steps of a history.
