@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 use syncline_core::{WallTime, port::Clock, rt};
 
 use crate::{
-    HealthReport, ItemFilter, ItemPage, ItemStatus, ListCursor, PushReceipt, QueueConfig, QueueMetrics, QueueResult,
-    Recurring, SyncItem, Throughput,
+    EndedCursor, EndedPage, HealthReport, ItemFilter, ItemPage, ItemStatus, ListCursor, PushReceipt, QueueConfig,
+    QueueMetrics, QueueResult, Recurring, SyncItem, Throughput,
 };
 
 /// [`SyncQueue`](crate::SyncQueue) for threads: the same calls on the same queue, each of which blocks until it is answered.
@@ -107,6 +107,15 @@ impl SyncQueue {
     /// As there.
     pub fn list(&self, filter: &ItemFilter, after: Option<ListCursor>, limit: usize) -> QueueResult<ItemPage> {
         rt::block_on(self.queue.list(filter, after, limit))
+    }
+
+    /// As [`SyncQueue::history`](crate::SyncQueue::history).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn history(&self, before: Option<EndedCursor>, limit: usize) -> QueueResult<EndedPage> {
+        self.queue.history(before, limit)
     }
 
     /// As [`SyncQueue::peek`](crate::SyncQueue::peek).

@@ -11,6 +11,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use syncline_core::port::InHand;
 
+use crate::storage::Retention;
+
 pub(crate) use self::encryption::secret;
 pub use self::{
     compression::CompressionService,
@@ -66,10 +68,16 @@ pub struct QueueConfig {
     pub encryption_key: Option<Vec<u8>>,
     /// Whether a key of zeros is refused. Default false; the presets for security set it.
     pub require_strong_key: bool,
-    /// How long it is remembered of an item that it was completed or cancelled: a note in memory, without its payload, for at
-    /// most 10,000 items. Dead letters stay for [`dead_letter_ttl`](Self::dead_letter_ttl). Default 7 days.
+    /// How long it is remembered of an item that it ended, and how: all but its content, in the
+    /// [history](crate::SyncQueue::history), for [`retention_items`](Self::retention_items) and
+    /// [`retention_bytes`](Self::retention_bytes) at most. On a journal it outlives the process; with a storage that was given it
+    /// is a note in memory for [`status`](crate::SyncQueue::status). Where a push finds the disk full, it gives way. Zero remembers nothing. Dead letters stay for [`dead_letter_ttl`](Self::dead_letter_ttl). Default 7 days.
     #[serde(with = "humantime_serde")]
     pub retention_period: Duration,
+    /// Most items that are remembered once they ended, those that ended last. Zero remembers nothing. Default 10,000.
+    pub retention_items: usize,
+    /// Most bytes that remembering them takes, about. Zero remembers nothing. Default 64 MiB.
+    pub retention_bytes: u64,
     /// How long a dead letter stays before it is thrown away. Whoever pops or waits throws away what is due, a few at a time and
     /// the oldest first; each is logged, counted and told as an [event](crate::QueueEvent::DeadLetterExpired). Where several
     /// processes work on one storage the shortest counts. `None` (default) keeps dead letters until they are redriven or purged.
@@ -135,6 +143,8 @@ impl Default for QueueConfig {
             encryption_key: None,
             require_strong_key: false,
             retention_period: Duration::from_hours(7 * 24),
+            retention_items: 10_000,
+            retention_bytes: 64 * 1_024 * 1_024,
             dead_letter_ttl: None,
             base_retry_delay: Duration::from_secs(1),
             max_retry_delay: Duration::from_hours(1),
@@ -185,6 +195,15 @@ impl QueueConfig {
         Self { encryption_key: Some(key.into()), ..Self::high_security() }
     }
 
+    /// How much is remembered of what ended.
+    pub(crate) fn retention(&self) -> Retention {
+        Retention {
+            age: self.retention_period,
+            items: self.retention_items,
+            bytes: self.retention_bytes,
+        }
+    }
+
     /// How many items may be in hands at once.
     pub(crate) fn in_hand(&self) -> InHand {
         InHand {
@@ -209,6 +228,8 @@ impl fmt::Debug for QueueConfig {
             .field("encryption_key", &self.encryption_key.as_ref().map(|_| "redacted"))
             .field("require_strong_key", &self.require_strong_key)
             .field("retention_period", &self.retention_period)
+            .field("retention_items", &self.retention_items)
+            .field("retention_bytes", &self.retention_bytes)
             .field("dead_letter_ttl", &self.dead_letter_ttl)
             .field("base_retry_delay", &self.base_retry_delay)
             .field("max_retry_delay", &self.max_retry_delay)

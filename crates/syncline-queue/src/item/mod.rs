@@ -1,6 +1,7 @@
 //! What is pushed and popped.
 
 mod codec;
+mod ended;
 mod id;
 mod listed;
 mod status;
@@ -17,6 +18,7 @@ use syncline_core::{
 };
 
 pub use self::{
+    ended::{EndedCursor, EndedItem, EndedPage},
     listed::{ItemFilter, ItemInfo, ItemPage},
     status::ItemStatus,
 };

@@ -12,11 +12,11 @@ use super::dead_ttl::DeadEnds;
 use crate::{
     ItemStatus, QueueConfig,
     metrics::{Tally, Took},
-    storage::QueueClock,
+    storage::{QueueClock, Retention},
 };
 
-/// Most items whose end is remembered.
-const ENDED_MAX: usize = 10_000;
+/// Bytes that the note of an end takes beside its id, about.
+const NOTE_BYTES: u64 = 64;
 
 /// All of it, behind one lock.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Book {
             stats: QueueStats::default(),
             clock: QueueClock::default(),
             held: HashMap::new(),
-            ended: Ended { retention: config.retention_period, ..Ended::default() },
+            ended: Ended { retention: config.retention(), ..Ended::default() },
             dead_ends: DeadEnds::new(config.dead_letter_ttl, now),
         }
     }
@@ -118,40 +118,46 @@ impl Book {
     }
 }
 
-/// Ends of items, oldest first; bounded by number and by age.
+/// Ends of items of a storage that keeps no history, oldest first.
 #[derive(Debug, Default)]
 struct Ended {
-    retention: Duration,
+    retention: Retention,
+    bytes: u64,
     order: VecDeque<(Instant, String)>,
     of: HashMap<String, (ItemStatus, Instant)>,
 }
 
 impl Ended {
     fn note(&mut self, id: &str, status: ItemStatus, now: Instant) {
-        self.forget(now);
-        if self.retention.is_zero() {
-            return;
-        }
-        if self.order.len() >= ENDED_MAX {
-            self.forget_first();
-        }
         self.order.push_back((now, id.to_owned()));
         self.of.insert(id.to_owned(), (status, now));
+        self.bytes += bytes_of(id);
+        self.forget(now);
     }
 
     fn forget(&mut self, now: Instant) {
-        while self.order.front().is_some_and(|(at, _)| *at + self.retention <= now) {
+        let Retention { age, items, bytes } = self.retention;
+        while self
+            .order
+            .front()
+            .is_some_and(|(at, _)| *at + age <= now || self.order.len() > items || self.bytes > bytes)
+        {
             self.forget_first();
         }
     }
 
     fn forget_first(&mut self) {
         let Some((at, id)) = self.order.pop_front() else { return };
+        self.bytes = self.bytes.saturating_sub(bytes_of(&id));
         // The id may have ended again since.
         if self.of.get(&id).is_some_and(|(_, noted)| *noted == at) {
             self.of.remove(&id);
         }
     }
+}
+
+fn bytes_of(id: &str) -> u64 {
+    NOTE_BYTES + id.len() as u64
 }
 
 #[cfg(test)]
@@ -164,7 +170,8 @@ mod tests {
 
     #[test]
     fn ends_are_remembered_for_their_time_and_up_to_their_number() {
-        let mut ended = Ended { retention: Duration::from_secs(10), ..Ended::default() };
+        let retention = Retention { age: Duration::from_secs(10), items: 100, bytes: 10_000 };
+        let mut ended = Ended { retention, ..Ended::default() };
         ended.note("a", ItemStatus::Completed, at(0));
         ended.note("b", ItemStatus::Cancelled, at(1));
         ended.note("a", ItemStatus::Cancelled, at(5));
@@ -172,9 +179,12 @@ mod tests {
         assert_eq!(ended.of["a"].0, ItemStatus::Cancelled, "its second end is younger");
         ended.forget(at(15));
         assert!(ended.of.is_empty() && ended.order.is_empty());
-        for number in 0..ENDED_MAX + 5 {
+        for number in 0..105 {
             ended.note(&number.to_string(), ItemStatus::Completed, at(20));
         }
-        assert_eq!((ended.of.len(), ended.of.contains_key("4"), ended.of.contains_key("5")), (ENDED_MAX, false, true));
+        assert_eq!((ended.of.len(), ended.of.contains_key("4"), ended.of.contains_key("5")), (100, false, true));
+        ended.retention.bytes = 200;
+        ended.forget(at(20));
+        assert_eq!((ended.of.len(), ended.bytes), (2, 134));
     }
 }

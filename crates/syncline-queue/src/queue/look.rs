@@ -20,7 +20,8 @@ impl SyncQueue {
     }
 
     /// Where the item of `id` stands. It is remembered for [`retention_period`](crate::QueueConfig::retention_period) of items
-    /// that were completed or cancelled here.
+    /// that were completed or cancelled: on a journal whoever did it, on a storage that was given here and until the process
+    /// ends. A dead letter that is gone is nowhere any more; the [history](Self::history) tells of it.
     ///
     /// # Errors
     ///
@@ -28,8 +29,7 @@ impl SyncQueue {
     pub async fn status(&self, id: &str) -> QueueResult<Option<ItemStatus>> {
         let inner = &*self.inner;
         let stored = inner.watched(inner.storage().get(id, inner.now())).await?;
-        let now = inner.clock.now();
-        Ok(stored.map_or_else(|| inner.book().how_ended(id, now), |stored| Some(stored.standing.into())))
+        Ok(stored.map_or_else(|| inner.how_ended(id), |stored| Some(stored.standing.into())))
     }
 
     /// Items of a status, without their content, a page at a time: at most `limit`, which is 1 to 1,024, from where the page

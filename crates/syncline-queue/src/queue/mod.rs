@@ -9,6 +9,7 @@ mod events;
 mod extend;
 mod gate;
 mod give_back;
+mod history;
 mod key_pace;
 mod leave;
 mod look;

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Store, SyncQueue};
 use crate::{
-    Durability, JournalQueueStorage, QueueConfig, QueueError, QueueResult, config,
+    Durability, JournalQueueStorage, MemoryQueueStorage, QueueConfig, QueueError, QueueResult, config,
     original::{self, Target},
 };
 
@@ -67,7 +67,7 @@ impl SyncQueue {
         };
         original::take_over(path, &target)?;
         let journal = open_journal(path, journal)?;
-        let storage = JournalQueueStorage::open(&journal, NAME)
+        let storage = JournalQueueStorage::open_keeping(&journal, NAME, config.retention())
             .map_err(of_opening)?
             .answering(config.durability);
         Ok(Self::of(NAME, Store::Journal { storage, journal, is_shared: false }, config, clock))
@@ -114,7 +114,7 @@ impl SyncQueue {
     }
 
     fn in_memory(config: QueueConfig, clock: Arc<dyn Clock>) -> Self {
-        Self::of(NAME, Store::Memory(Box::default()), config, clock)
+        Self::of(NAME, Store::Memory(Box::new(MemoryQueueStorage::keeping(config.retention()))), config, clock)
     }
 }
 

@@ -225,7 +225,9 @@ impl Inner {
             book.let_go(id, None, now);
             self.brakes.judge(id, None, Settled::Released);
             book.tally.cancelled(1);
-            book.ended(id, ItemStatus::Cancelled, now);
+            if !self.store.is_own() {
+                book.ended(id, ItemStatus::Cancelled, now);
+            }
         }
         self.free(1);
         self.crews.cancel(id);
@@ -317,7 +319,9 @@ impl Inner {
         match settled {
             Settled::Completed => {
                 book.tally.settled(Settle::Completed, took, now);
-                book.ended(id, ItemStatus::Completed, now);
+                if !self.store.is_own() {
+                    book.ended(id, ItemStatus::Completed, now);
+                }
             }
             Settled::Retried => book.tally.settled(Settle::Retried, took, now),
             Settled::Dead => book.tally.settled(Settle::Failed(dead), took, now),

@@ -15,7 +15,7 @@ impl<B> State<B> {
         match entry {
             Entry::Push(push) => self.push(*push),
             Entry::Claim { seq } => self.claim(seq),
-            Entry::Complete { seq } | Entry::Drop { seq } => {
+            Entry::Complete { seq } | Entry::Drop { seq } | Entry::Outlive { seq } => {
                 let gone = self.slab.by_seq(seq).and_then(|at| self.discard(at));
                 gone.map_or(Applied::Moot, Applied::Gone)
             }
@@ -26,6 +26,8 @@ impl<B> State<B> {
             Entry::Redrive { seq, at } => self.redrive(seq, at),
             Entry::Move(moved) => self.move_in(*moved),
             Entry::Key { seq, dedup } => self.keep_key(&dedup, seq),
+            // It is no item any more: whoever keeps a history keeps it.
+            Entry::Ended(_) => Applied::Moot,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use syncline_core::{Priority, port::DeadReason};
 
-use super::{Id, moved::Moved, slot::Millis};
+use super::{Id, ended::Ended, moved::Moved, slot::Millis};
 
 /// One step. An item is named by its seq, which is the queue's own, so that records can be moved within a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,10 @@ pub(crate) enum Entry<B> {
     Move(Box<Moved<B>>),
     /// The item is gone, and its key stays taken for its time.
     Key { seq: u64, dedup: Dedup },
+    /// It was dead for as long as the dead are kept, and was thrown away.
+    Outlive { seq: u64 },
+    /// The item is gone, and this is remembered of it.
+    Ended(Box<Ended>),
 }
 
 /// What is accepted.

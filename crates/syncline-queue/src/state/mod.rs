@@ -16,6 +16,7 @@ mod ask;
 mod chunks;
 mod counts;
 mod dedup;
+mod ended;
 mod entry;
 mod id;
 mod lanes;
@@ -35,8 +36,10 @@ mod twins;
 
 use std::collections::BTreeMap;
 
+pub use self::ended::Ending;
 pub(crate) use self::{
     counts::Counts,
+    ended::Ended,
     entry::{Dedup, Entry, Push},
     id::{Id, ROOM},
     moved::{Moved, Stand},

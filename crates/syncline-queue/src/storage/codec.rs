@@ -14,7 +14,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use syncline_core::{Error, ErrorKind, Priority, Result, port::DeadReason};
 
 use super::body::Body;
-use crate::state::{Dedup, Entry, Millis, Moved, Push, ROOM, Stand};
+use crate::state::{Dedup, Ended, Ending, Entry, Millis, Moved, Push, ROOM, Stand};
 
 const FORMAT: u8 = 1;
 const AHEAD: u8 = 1;
@@ -30,10 +30,15 @@ const DROP: u8 = 8;
 const DEFER: u8 = 9;
 const MOVE: u8 = 10;
 const KEY: u8 = 11;
+const OUTLIVE: u8 = 12;
+const ENDED: u8 = 13;
 
 const HAS_LANE: u8 = 1;
 const HAS_DEDUP: u8 = 2;
 const HAS_EXPIRY: u8 = 4;
+
+/// How an item ended has the lower bits of its byte, and whether it has an error this one.
+const HAS_ERROR: u8 = 128;
 
 /// Where a moved item stands. A dead one adds its reason to the last of them.
 const WAITING: u8 = 0;
@@ -100,6 +105,8 @@ fn put_entry(out: &mut BytesMut, entry: &Entry<Body>) {
             put_step(out, KEY, *seq);
             put_dedup(out, dedup);
         }
+        Entry::Outlive { seq } => put_step(out, OUTLIVE, *seq),
+        Entry::Ended(ended) => put_ended(out, ended),
     }
 }
 
@@ -122,6 +129,18 @@ fn put_moved(out: &mut BytesMut, moved: &Moved<Body>) {
         put_text(out, error);
     }
     put_push(out, &moved.push);
+}
+
+fn put_ended(out: &mut BytesMut, ended: &Ended) {
+    put_step(out, ENDED, ended.seq);
+    put_number(out, ended.at);
+    out.put_u8(ending_number(ended.how) | if ended.error.is_some() { HAS_ERROR } else { 0 });
+    out.put_u8(ended.priority.number());
+    put_number(out, u64::from(ended.attempts));
+    put_text(out, ended.id.text(&mut ROOM.clone()));
+    if let Some(error) = &ended.error {
+        put_text(out, error);
+    }
 }
 
 fn put_dedup(out: &mut BytesMut, dedup: &Dedup) {
@@ -214,6 +233,8 @@ fn take_entry(bytes: &mut Bytes, home: u64) -> Result<Entry<Body>> {
         DEFER => Entry::Defer { seq, at: take_number(bytes)? },
         MOVE => Entry::Move(Box::new(take_moved(bytes, seq, home)?)),
         KEY => Entry::Key { seq, dedup: take_dedup(bytes)? },
+        OUTLIVE => Entry::Outlive { seq },
+        ENDED => Entry::Ended(Box::new(take_ended(bytes, seq)?)),
         other => return Err(corrupt(&format!("a step of kind {other}"))),
     })
 }
@@ -236,14 +257,29 @@ fn take_moved(bytes: &mut Bytes, seq: u64, home: u64) -> Result<Moved<Body>> {
     Ok(Moved { push, attempts, token, lane_place, holds_key, errors, stand })
 }
 
+fn take_ended(bytes: &mut Bytes, seq: u64) -> Result<Ended> {
+    let at = take_number(bytes)?;
+    let how = take_byte(bytes)?;
+    let priority = take_priority(bytes)?;
+    let attempts = u16::try_from(take_number(bytes)?).map_err(|_| corrupt("too many attempts"))?;
+    let id = (&*take_text(bytes)?).into();
+    let error = if how & HAS_ERROR != 0 { Some(take_text(bytes)?) } else { None };
+    let how = ending(how & !HAS_ERROR)?;
+    Ok(Ended { seq, at, how, id, priority, attempts, error })
+}
+
+fn take_priority(bytes: &mut Bytes) -> Result<Priority> {
+    let level = take_byte(bytes)?;
+    Priority::from_number(level).ok_or_else(|| corrupt(&format!("priority {level}")))
+}
+
 fn take_dedup(bytes: &mut Bytes) -> Result<Dedup> {
     Ok(Dedup { key: take_text(bytes)?, until: take_number(bytes)? })
 }
 
 fn take_push(bytes: &mut Bytes, seq: u64, home: u64) -> Result<Push<Body>> {
     let flags = take_byte(bytes)?;
-    let level = take_byte(bytes)?;
-    let priority = Priority::from_number(level).ok_or_else(|| corrupt(&format!("priority {level}")))?;
+    let priority = take_priority(bytes)?;
     let eligible_at = take_number(bytes)?;
     let max_attempts = u16::try_from(take_number(bytes)?).map_err(|_| corrupt("too many attempts"))?;
     let id = (&*take_text(bytes)?).into();
@@ -305,6 +341,19 @@ fn reason(number: u8) -> Result<DeadReason> {
         .ok_or_else(|| corrupt(&format!("reason {number}")))
 }
 
+const ENDINGS: [Ending; 4] = [Ending::Completed, Ending::Cancelled, Ending::Purged, Ending::Expired];
+
+fn ending_number(ending: Ending) -> u8 {
+    (0..).zip(ENDINGS).find(|(_, other)| *other == ending).map_or(0, |(number, _)| number)
+}
+
+fn ending(number: u8) -> Result<Ending> {
+    ENDINGS
+        .get(usize::from(number))
+        .copied()
+        .ok_or_else(|| corrupt(&format!("ending {number}")))
+}
+
 fn corrupt(what: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("a queue record has {what}"))
 }
@@ -358,9 +407,24 @@ mod tests {
         )
     }
 
+    fn ended() -> impl Strategy<Value = Ended> {
+        let numbers = (any::<u64>(), any::<u64>(), 0..4_usize, 0..5_u8, any::<u16>());
+        (numbers, text(), prop::option::of(text())).prop_map(|((seq, at, how, level, attempts), id, error)| Ended {
+            seq,
+            at,
+            how: ENDINGS[how],
+            id: (&*id).into(),
+            priority: Priority::from_number(level).unwrap(),
+            attempts,
+            error,
+        })
+    }
+
     fn entry() -> impl Strategy<Value = Entry<Body>> {
         let seq = || any::<u64>();
         prop_oneof![
+            seq().prop_map(|seq| Entry::Outlive { seq }),
+            ended().prop_map(|ended| Entry::Ended(Box::new(ended))),
             push().prop_map(|push| Entry::Push(Box::new(push))),
             moved().prop_map(|moved| Entry::Move(Box::new(moved))),
             (seq(), text(), seq()).prop_map(|(seq, key, until)| Entry::Key { seq, dedup: Dedup { key, until } }),

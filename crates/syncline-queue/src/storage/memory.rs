@@ -14,8 +14,14 @@ use syncline_core::{
     },
 };
 
-use super::{body::Body, list, plan, time::QueueClock};
+use super::{
+    body::Body,
+    history::{History, Place, Retention},
+    list, plan,
+    time::QueueClock,
+};
 use crate::state::{Applied, Entry, Hold, Millis, Phase, State};
+use crate::{EndedPage, Ending};
 
 /// Most that one call of upkeep does before it says that there is more.
 const REAP_MAX: u64 = 64;
@@ -43,12 +49,35 @@ pub struct MemoryQueueStorage {
 struct Shared {
     state: State<Body>,
     clock: QueueClock,
+    history: History,
 }
 
 impl MemoryQueueStorage {
     /// An empty queue.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty queue that remembers as much as this of what ended.
+    pub(crate) fn keeping(retention: Retention) -> Self {
+        let shared = Shared { history: History::new(retention), ..Shared::default() };
+        Self { shared: Mutex::new(shared) }
+    }
+
+    /// What ended before a place, the last first.
+    pub(crate) fn history(&self, before: Option<Place>, limit: usize, now: Moment) -> EndedPage {
+        let mut shared = self.shared();
+        let time = shared.clock.at(now);
+        while shared.history.forget_one(time).is_some() {}
+        EndedPage::of(shared.history.before(before), limit)
+    }
+
+    /// How the item of this id ended, as far as that is remembered.
+    pub(crate) fn how_ended(&self, id: &str, now: Moment) -> Option<Ending> {
+        let mut shared = self.shared();
+        let time = shared.clock.at(now);
+        while shared.history.forget_one(time).is_some() {}
+        shared.history.how_ended(id)
     }
 
     /// The item that is next, untouched.
@@ -79,7 +108,7 @@ impl Shared {
         if let (Outcome::Complete { push }, Entry::Complete { seq }) = (&settlement.outcome, &entry) {
             let anyway = Admission { capacity: u64::MAX, unique_ids: true };
             let reserved = plan::reserve_after(&mut self.state, &[*seq], push, anyway, time)?;
-            self.state.apply(entry);
+            self.end(entry, time);
             for entry in reserved.entries {
                 self.state.apply(entry);
             }
@@ -87,6 +116,17 @@ impl Shared {
             self.state.apply(entry);
         }
         Ok(settled)
+    }
+
+    /// Takes a step that ends an item.
+    fn end(&mut self, entry: Entry<Body>, time: Millis) -> Applied<Body> {
+        let ended = self.history.end_of(&self.state, &entry, time);
+        let applied = self.state.apply(entry);
+        if let (Some(ended), Applied::Gone(_)) = (ended, &applied) {
+            self.history.note(ended, 0);
+            while self.history.forget_one(time).is_some() {}
+        }
+        applied
     }
 
     fn reap(&mut self, now: Moment, time: Millis) -> Reaped {
@@ -109,7 +149,7 @@ impl Shared {
         let (over, next) = plan::expired_dead(&self.state, older_than, time, |_| false);
         let (ids, seqs): (Vec<_>, Vec<_>) = over.iter().map(|slot| (slot.id.to_string(), slot.seq)).unzip();
         for seq in seqs {
-            self.state.apply(Entry::Drop { seq });
+            self.end(Entry::Outlive { seq }, time);
         }
         ExpiredDead { ids, next }
     }
@@ -125,11 +165,28 @@ impl Shared {
     }
 
     /// Takes the step that `entry` makes of the item of `id`, where it stands in one of the phases that `is_fit` names.
-    fn step(&mut self, id: &str, is_fit: fn(Phase) -> bool, entry: impl FnOnce(u64) -> Entry<Body>) -> bool {
+    fn step(
+        &mut self,
+        id: &str,
+        is_fit: fn(Phase) -> bool,
+        entry: fn(u64, Millis) -> Entry<Body>,
+        time: Millis,
+    ) -> bool {
         let Some(seq) = self.state.find(id, is_fit).map(|slot| slot.seq) else {
             return false;
         };
-        self.state.apply(entry(seq)) != Applied::Moot
+        self.end(entry(seq, time), time) != Applied::Moot
+    }
+
+    fn step_all(
+        &mut self,
+        ids: &[String],
+        now: Moment,
+        is_fit: fn(Phase) -> bool,
+        entry: fn(u64, Millis) -> Entry<Body>,
+    ) -> Vec<bool> {
+        let time = self.clock.at(now);
+        ids.iter().map(|id| self.step(id, is_fit, entry, time)).collect()
     }
 
     fn next_due(&self, in_hand: InHand, now: Moment, time: Millis) -> Option<Duration> {
@@ -186,26 +243,16 @@ impl QueueStorage for MemoryQueueStorage {
         })
     }
 
-    fn cancel<'a>(&'a self, ids: &'a [String], _now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
-        Box::pin(async move {
-            let mut shared = self.shared();
-            Ok(ids.iter().map(|id| shared.step(id, lives, |seq| Entry::Drop { seq })).collect())
-        })
+    fn cancel<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        Box::pin(async move { Ok(self.shared().step_all(ids, now, lives, |seq, _| Entry::Drop { seq })) })
     }
 
     fn redrive<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
-        Box::pin(async move {
-            let mut shared = self.shared();
-            let at = shared.clock.at(now);
-            Ok(ids.iter().map(|id| shared.step(id, is_dead, |seq| Entry::Redrive { seq, at })).collect())
-        })
+        Box::pin(async move { Ok(self.shared().step_all(ids, now, is_dead, |seq, at| Entry::Redrive { seq, at })) })
     }
 
-    fn purge<'a>(&'a self, ids: &'a [String], _now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
-        Box::pin(async move {
-            let mut shared = self.shared();
-            Ok(ids.iter().map(|id| shared.step(id, is_dead, |seq| Entry::Drop { seq })).collect())
-        })
+    fn purge<'a>(&'a self, ids: &'a [String], now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {
+        Box::pin(async move { Ok(self.shared().step_all(ids, now, is_dead, |seq, _| Entry::Drop { seq })) })
     }
 
     fn expire_dead(&self, older_than: Duration, now: Moment) -> BoxFuture<'_, Result<ExpiredDead>> {

@@ -2,6 +2,7 @@
 
 mod body;
 mod codec;
+mod history;
 mod journal;
 mod list;
 mod memory;
@@ -9,6 +10,7 @@ mod plan;
 mod taken_in;
 mod time;
 
+pub(crate) use history::Retention;
 pub use journal::JournalQueueStorage;
 pub use memory::MemoryQueueStorage;
 pub(crate) use plan::is_at_capacity;

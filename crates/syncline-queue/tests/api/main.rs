@@ -8,6 +8,7 @@ mod events;
 mod exported;
 mod faulty;
 mod health;
+mod history;
 mod limits;
 mod list;
 mod order;

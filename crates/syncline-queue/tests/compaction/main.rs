@@ -2,6 +2,7 @@
 
 mod bound;
 mod crash;
+mod ended;
 
 use std::{sync::Arc, time::Duration};
 

@@ -34,6 +34,7 @@ impl Inner {
             let home = first.remove();
             self.leave(home);
         }
+        self.forget_ends(time);
         (reaped, entries)
     }
 

@@ -1,7 +1,7 @@
 //! The calls that write, but for claims.
 
 use syncline_core::{
-    Result,
+    ErrorKind, Result,
     port::{Admission, Moment, NewItem, Pushed, Reaped, Settled, Settlement},
 };
 use syncline_journal::Durability;
@@ -34,7 +34,14 @@ impl JournalQueueStorage {
         };
         match kept {
             Ok(()) => Ok(std::mem::take(&mut reserved.told)),
-            Err(error) => Err(plan::give_back(&mut self.inner().state, &reserved, error)),
+            Err(error) => {
+                let error = plan::give_back(&mut self.inner().state, &reserved, error);
+                if error.kind() == ErrorKind::Full {
+                    self.inner().forget_ends_below(u64::MAX);
+                    self.shared.tell_needed(&self.stream);
+                }
+                Err(error)
+            }
         }
     }
 

@@ -49,7 +49,7 @@ impl JournalQueueStorage {
             let (over, next) = plan::expired_dead(&inner.state, older_than, time, is_taken);
             let (ids, seqs): (Vec<_>, Vec<_>) = over.iter().map(|slot| (slot.id.to_string(), slot.seq)).unzip();
             inner.settling.extend(seqs.iter().map(|seq| (*seq, None)));
-            let entries = seqs.iter().map(|seq| Entry::Drop { seq: *seq }).collect();
+            let entries = seqs.iter().map(|seq| Entry::Outlive { seq: *seq }).collect();
             let commit = self.submit(&inner, &Record { is_ahead: false, time, entries }, self.durability);
             (ExpiredDead { ids, next }, seqs, commit)
         };

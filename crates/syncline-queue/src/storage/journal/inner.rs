@@ -6,8 +6,12 @@ use syncline_core::{Error, Instant, Result, port::Buried};
 
 use super::{codec::Record, moving::Sweep, plan, steps::seq_of};
 use crate::{
-    state::{Applied, Dedup, Entry, Millis, State},
-    storage::{body::Body, time::QueueClock},
+    state::{Applied, Dedup, Ended, Entry, Millis, State},
+    storage::{
+        body::Body,
+        history::{History, Retention},
+        time::QueueClock,
+    },
 };
 
 /// Bytes that a key without an item takes in a record beside its text, about.
@@ -21,7 +25,9 @@ pub(super) struct Inner {
     pub(super) settling: HashMap<u64, Option<Instant>>,
     /// What claims buried whose callers did not hear of it.
     pub(super) untold: Vec<Buried>,
-    /// How many items and keys need the record at a place of the journal.
+    /// What ended lately. Each has the home that its item had, until it is written down where the journal goes on.
+    pub(super) history: History,
+    /// How many items, keys and ends need the record at a place of the journal.
     pub(super) homes: BTreeMap<u64, u32>,
     /// Keys that are taken until a time though their items, by seq, are gone; and the records that hold them.
     pub(super) pinned: BTreeMap<(Millis, u64), u64>,
@@ -39,6 +45,11 @@ pub(super) struct Inner {
 }
 
 impl Inner {
+    /// An empty one that remembers as much as this of what ended.
+    pub(super) fn keeping(retention: Retention) -> Self {
+        Self { history: History::new(retention), ..Self::default() }
+    }
+
     /// Takes in a record that is as durable as it was asked to be.
     pub(super) fn land(&mut self, seq: u64, record: Record) {
         // A record that was applied ahead may overtake pushes whose sync still runs. The others come in their order.
@@ -54,13 +65,14 @@ impl Inner {
         for entry in record.entries {
             match entry {
                 Entry::Key { seq: item, dedup } => self.keep_key(item, dedup, seq),
-                entry => self.step(entry),
+                Entry::Ended(ended) => self.keep_end(*ended, seq),
+                entry => self.step(entry, record.time),
             }
         }
     }
 
     /// Takes a step and keeps account of the records that are needed.
-    fn step(&mut self, entry: Entry<Body>) {
+    fn step(&mut self, entry: Entry<Body>, time: Millis) {
         self.settling.remove(&seq_of(&entry).unwrap_or(u64::MAX));
         let arrived = match &entry {
             Entry::Push(push) => Some(&push.body),
@@ -71,9 +83,12 @@ impl Inner {
         };
         let arrived = arrived.map(|body| (body.home, body.bytes.len() as u64));
         let key = match &entry {
-            Entry::Complete { seq } | Entry::Drop { seq } => self.state.key_until(*seq).map(|until| (until, *seq)),
+            Entry::Complete { seq } | Entry::Drop { seq } | Entry::Outlive { seq } => {
+                self.state.key_until(*seq).map(|until| (until, *seq))
+            }
             _ => None,
         };
+        let ended = self.history.end_of(&self.state, &entry, time);
         match (self.state.apply(entry), arrived) {
             (Applied::Done, Some((home, bytes))) => {
                 *self.homes.entry(home).or_default() += 1;
@@ -85,12 +100,43 @@ impl Inner {
             }
             (Applied::Gone(body), _) => {
                 self.body_bytes = self.body_bytes.saturating_sub(body.bytes.len() as u64);
+                if let Some(ended) = ended {
+                    self.remember(ended, body.home, time);
+                }
                 match key.filter(|(until, _)| *until > self.time) {
                     Some(key) => drop(self.pinned.insert(key, body.home)),
                     None => self.leave(body.home),
                 }
             }
             (Applied::Done | Applied::Replaced(_) | Applied::Moot, _) => {}
+        }
+    }
+
+    /// An item ended that has its home here: what is remembered of it needs the same record.
+    fn remember(&mut self, ended: Ended, home: u64, time: Millis) {
+        *self.homes.entry(home).or_default() += 1;
+        self.history.note(ended, home);
+        self.forget_ends(time);
+    }
+
+    /// Forgets ends that are too old or too many.
+    pub(super) fn forget_ends(&mut self, time: Millis) {
+        while let Some(home) = self.history.forget_one(time) {
+            self.leave(home);
+        }
+    }
+
+    /// What is remembered of an item stands in the record at `home` too.
+    fn keep_end(&mut self, ended: Ended, home: u64) {
+        match self.history.home_mut(ended.place()) {
+            Some(place) => {
+                let before = std::mem::replace(place, home);
+                *self.homes.entry(home).or_default() += 1;
+                self.leave(before);
+            }
+            // It was forgotten while its copy was on its way.
+            None if self.is_live => {}
+            None => self.remember(ended, home, self.time),
         }
     }
 
@@ -113,7 +159,7 @@ impl Inner {
 
     /// Bytes of records that are needed.
     pub(super) fn bytes(&self) -> u64 {
-        self.body_bytes + self.state.bytes() + self.pinned.len() as u64 * KEY_BYTES * 4
+        self.body_bytes + self.state.bytes() + self.history.bytes() + self.pinned.len() as u64 * KEY_BYTES * 4
     }
 
     /// One thing less needs the record at `home`.

@@ -52,9 +52,10 @@ use self::{
 };
 use super::{
     codec::{self, Record},
+    history::{Place, Retention},
     list, plan,
 };
-use crate::{queue::Bell, state::Entry};
+use crate::{EndedPage, Ending, queue::Bell, state::Entry};
 
 /// Streams of queues begin with this; their name follows.
 const STREAM_PREFIX: &str = "queue/";
@@ -86,7 +87,8 @@ use planted;
 
 impl JournalQueueStorage {
     /// The queue called `name` on `journal`, with everything that was pushed to it. Items that were in somebody's hands when
-    /// its process ended are back in their places, or dead after their last attempt.
+    /// its process ended are back in their places, or dead after their last attempt. It remembers nothing of what ended; a
+    /// [`SyncQueue`](crate::SyncQueue) does.
     ///
     /// # Errors
     ///
@@ -110,7 +112,12 @@ impl JournalQueueStorage {
     /// # }
     /// ```
     pub fn open(journal: &Journal, name: &str) -> Result<Self> {
-        let shared = Arc::new(Shared::default());
+        Self::open_keeping(journal, name, Retention::default())
+    }
+
+    /// The same, remembering as much as this of what ended, at all times.
+    pub(crate) fn open_keeping(journal: &Journal, name: &str, retention: Retention) -> Result<Self> {
+        let shared = Arc::new(Shared::keeping(retention));
         let stream = journal.stream(&format!("{STREAM_PREFIX}{name}"), Arc::clone(&shared) as Arc<dyn Owner>)?;
         let storage = Self {
             shared,
@@ -171,6 +178,22 @@ impl JournalQueueStorage {
     /// Tells `bell` of all that is carried out from now on.
     pub(crate) fn tell(&self, bell: Arc<Bell>) {
         self.shared.bell.get_or_init(|| bell);
+    }
+
+    /// What ended before a place, the last first.
+    pub(crate) fn history(&self, before: Option<Place>, limit: usize, now: Moment) -> EndedPage {
+        let mut inner = self.inner();
+        let time = inner.clock.at(now);
+        inner.forget_ends(time);
+        EndedPage::of(inner.history.before(before), limit)
+    }
+
+    /// How the item of this id ended, as far as that is remembered.
+    pub(crate) fn how_ended(&self, id: &str, now: Moment) -> Option<Ending> {
+        let mut inner = self.inner();
+        let time = inner.clock.at(now);
+        inner.forget_ends(time);
+        inner.history.how_ended(id)
     }
 
     /// The item that is next, untouched.

@@ -27,8 +27,16 @@ pub(super) struct Sweep {
     below: u64,
     /// The next slot.
     at: u32,
-    /// After the slots, the key after which it goes on.
+    /// After the slots, the key from which it goes on.
     key: (Millis, u64),
+    /// After the keys, the end from which it goes on.
+    end: (Millis, u64),
+}
+
+impl Sweep {
+    const fn below(below: u64) -> Self {
+        Self { below, at: 0, key: (0, 0), end: (0, 0) }
+    }
 }
 
 /// What a step writes.
@@ -49,13 +57,15 @@ impl Inner {
     pub(super) fn moves(&mut self, goal: Goal, underway: &Busy) -> Moves {
         if let Some(most) = goal.at_once {
             self.sweep = None;
+            self.forget_ends_below(goal.below);
             return (self.moves_at_once(goal.below, most, underway), false);
         }
         let begun = self.sweep.take().filter(|sweep| sweep.below == goal.below);
-        let mut sweep = begun.unwrap_or(Sweep { below: goal.below, at: 0, key: (0, 0) });
+        let mut sweep = begun.unwrap_or(Sweep::below(goal.below));
         let mut load = Load::default();
-        let more =
-            self.sweep_slots(&mut sweep, &mut load, underway) || self.sweep_keys(&mut sweep, &mut load, underway);
+        let more = self.sweep_slots(&mut sweep, &mut load, underway)
+            || self.sweep_keys(&mut sweep, &mut load, underway)
+            || self.sweep_ends(&mut sweep, &mut load);
         let entries = load.entries;
         self.sweep = Some(sweep).filter(|_| more);
         (entries, more)
@@ -97,6 +107,32 @@ impl Inner {
         false
     }
 
+    fn sweep_ends(&self, sweep: &mut Sweep, load: &mut Load) -> bool {
+        for (seen, (ended, home)) in (0..).zip(self.history.from(sweep.end)) {
+            if seen >= STEP_SLOTS || load.bytes >= STEP_BYTES {
+                return true;
+            }
+            sweep.end = (ended.at, ended.seq + 1);
+            if home < sweep.below {
+                load.bytes += ended.bytes();
+                load.entries.push(Entry::Ended(Box::new(ended.clone())));
+            }
+        }
+        false
+    }
+
+    /// On a full disk what ended gives way first: it is in the way of what is to come, and nobody waits for it.
+    pub(super) fn forget_ends_below(&mut self, below: u64) {
+        let homes = self.history.forget_below(below);
+        if !homes.is_empty() {
+            let ends = homes.len();
+            tracing::warn!(target: crate::TRACING_TARGET, ends, "ends of items are forgotten, for the disk is full");
+        }
+        for home in homes {
+            self.leave(home);
+        }
+    }
+
     /// All that stands before a place, where that is little; otherwise nothing.
     fn moves_at_once(&self, below: u64, most: u64, underway: &Busy) -> Vec<Entry<Body>> {
         let mut count = 0;
@@ -113,7 +149,7 @@ impl Inner {
             return Vec::new();
         }
         let entries = slots.iter().filter_map(|slot| self.move_of(slot)).collect();
-        let (mut sweep, mut load) = (Sweep { below, at: 0, key: (0, 0) }, Load { entries, bytes });
+        let (mut sweep, mut load) = (Sweep::below(below), Load { entries, bytes });
         let more = self.sweep_keys(&mut sweep, &mut load, underway);
         if more || load.bytes > most { Vec::new() } else { load.entries }
     }

@@ -14,7 +14,7 @@ use super::{
     room::Step,
     underway::Underway,
 };
-use crate::queue::Bell;
+use crate::{queue::Bell, storage::history::Retention};
 
 /// The owner of the stream.
 #[derive(Default)]
@@ -40,6 +40,10 @@ pub(super) struct Handing {
 }
 
 impl Shared {
+    pub(super) fn keeping(retention: Retention) -> Self {
+        Self { inner: Mutex::new(Inner::keeping(retention)), ..Self::default() }
+    }
+
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
         // Each critical section leaves the state whole, so a panic elsewhere does not spoil it.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)

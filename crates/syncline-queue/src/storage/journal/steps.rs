@@ -21,7 +21,7 @@ pub(super) fn claimed_seq(entry: &Entry<Body>) -> Option<u64> {
 /// The item that a step is about; `None` for a push, which is about a new one, and for what changes no item.
 pub(super) fn seq_of(entry: &Entry<Body>) -> Option<u64> {
     match entry {
-        Entry::Push(_) | Entry::Move(_) | Entry::Key { .. } => None,
+        Entry::Push(_) | Entry::Move(_) | Entry::Key { .. } | Entry::Ended(_) => None,
         Entry::Claim { seq }
         | Entry::Complete { seq }
         | Entry::Retry { seq, .. }
@@ -29,6 +29,7 @@ pub(super) fn seq_of(entry: &Entry<Body>) -> Option<u64> {
         | Entry::Defer { seq, .. }
         | Entry::Bury { seq, .. }
         | Entry::Redrive { seq, .. }
-        | Entry::Drop { seq } => Some(*seq),
+        | Entry::Drop { seq }
+        | Entry::Outlive { seq } => Some(*seq),
     }
 }
