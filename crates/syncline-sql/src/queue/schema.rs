@@ -1,6 +1,6 @@
 //! The tables of the file, and the row of a queue in it.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use syncline_core::{Error, ErrorKind, Result};
 
 use super::{error::failed, look::Found};
@@ -36,9 +36,7 @@ pub(super) fn admit(found: Found) -> Result<()> {
 /// [`ErrorKind::Invalid`] when the file is not ours, or of a newer version; what SQLite says. The file is then as it was.
 pub(super) fn prepare(connection: &mut Connection, name: &str) -> Result<i64> {
     // Looked at first without the write lock: a queue that is there is opened beside one that is written.
-    if remaining(connection)?.is_empty()
-        && let Some(number) = number(connection, name)?
-    {
+    if let Some(number) = look_up(connection, name)? {
         return Ok(number);
     }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate);
@@ -57,6 +55,12 @@ pub(super) fn prepare(connection: &mut Connection, name: &str) -> Result<i64> {
     number.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the row of the queue is gone as soon as it is made"))
 }
 
+/// The number of the queue, where it and all tables are there.
+fn look_up(connection: &mut Connection, name: &str) -> Result<Option<i64>> {
+    let tx = connection.transaction().map_err(failed("the tables cannot be looked at"))?;
+    if remaining(&tx)?.is_empty() { number(&tx, name) } else { Ok(None) }
+}
+
 fn number(connection: &Connection, name: &str) -> Result<Option<i64>> {
     connection
         .query_row("SELECT number FROM queue WHERE name = ?", [name.as_bytes()], |row| row.get(0))
@@ -64,8 +68,9 @@ fn number(connection: &Connection, name: &str) -> Result<Option<i64>> {
         .map_err(failed("the queue cannot be looked up"))
 }
 
-/// The steps that the file lacks.
-fn remaining(connection: &Connection) -> Result<&'static [&'static str]> {
+/// The steps that the file lacks. In a transaction, so that what it reads is of one moment: a process that looked while another
+/// one made the tables once took the file for a stranger's.
+fn remaining(connection: &Transaction<'_>) -> Result<&'static [&'static str]> {
     let unreadable = failed("the tables cannot be read");
     let ask = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let (id, version) = (ask("application_id").map_err(&unreadable)?, ask("user_version").map_err(&unreadable)?);
@@ -99,7 +104,10 @@ pub(super) fn in_memory() -> Connection {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::{sync::Barrier, thread, time::Duration};
+
+    use super::{super::connect, *};
+    use crate::SqliteConfig;
 
     #[test]
     fn a_file_holds_several_queues_and_each_keeps_its_number() {
@@ -143,6 +151,32 @@ mod tests {
             let mut connection = Connection::open_in_memory().unwrap();
             connection.execute_batch(sql).unwrap();
             assert_eq!(prepare(&mut connection, "jobs").unwrap_err().kind(), ErrorKind::Invalid);
+        }
+    }
+
+    /// What went wrong: of processes that made one file at once now and then one failed. It had looked at the tables while another
+    /// one made them, and took the file for a stranger's; or the other one was about to write when it set WAL mode.
+    #[test]
+    fn many_who_make_one_file_at_once_all_open_it() {
+        const ROUNDS: usize = 60;
+        let config = || SqliteConfig { busy_timeout: Duration::from_secs(20), ..SqliteConfig::default() };
+        for _ in 0..ROUNDS {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("queue.db");
+            connect::create_file(&path).unwrap();
+            let all_there = Barrier::new(4);
+            thread::scope(|scope| {
+                let open = || {
+                    all_there.wait();
+                    let mut connection = connect::open_writer(&path, &config())?;
+                    prepare(&mut connection, "jobs")?;
+                    connect::make_durable(&connection, &config())
+                };
+                let opening: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+                for one in opening {
+                    one.join().unwrap().unwrap();
+                }
+            });
         }
     }
 }

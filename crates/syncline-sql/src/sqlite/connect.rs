@@ -21,6 +21,9 @@ const SYNCHRONOUS_FULL: i64 = 2;
 
 const STATEMENTS_MAX: usize = 32;
 
+/// Others may be in the way again and again, but each is there for a moment: once one has set WAL mode, it is set.
+const WAL_TRIES_MAX: u32 = 64;
+
 /// Makes an empty file at `path`, for the owner alone, unless one is there.
 ///
 /// # Errors
@@ -134,7 +137,7 @@ fn cache(connection: &Connection, bytes: usize) -> Result<()> {
 ///
 /// [`ErrorKind::Unavailable`] when SQLite answers another setting: then no promise could be kept.
 pub(crate) fn make_durable(connection: &Connection, config: &SqliteConfig) -> Result<()> {
-    let mode = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get::<_, String>(0));
+    let mode = set_wal(connection);
     expect("journal_mode", "wal", &mode.map_err(failed("WAL mode cannot be set"))?)?;
     let limit = i64::try_from(config.checkpoint_bytes).unwrap_or(i64::MAX);
     let kept = connection.query_row(&format!("PRAGMA journal_size_limit={limit}"), [], |row| row.get::<_, i64>(0));
@@ -143,6 +146,21 @@ pub(crate) fn make_durable(connection: &Connection, config: &SqliteConfig) -> Re
     let pages = connection.query_row("PRAGMA wal_autocheckpoint=0", [], |row| row.get::<_, i64>(0));
     expect("wal_autocheckpoint", &0, &pages.map_err(failed("checkpoints cannot be taken over"))?)?;
     check_durable(connection)
+}
+
+/// Sets WAL mode. Where another connection is about to write, SQLite does not wait with this change, as it does with a
+/// transaction that wants the file alone: so that one is begun where others were in the way, and then the change is made again.
+fn set_wal(connection: &Connection) -> rusqlite::Result<String> {
+    let set = || connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0));
+    for _ in 1..WAL_TRIES_MAX {
+        match set() {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                connection.execute_batch("BEGIN EXCLUSIVE; ROLLBACK")?;
+            }
+            answer => return answer,
+        }
+    }
+    set()
 }
 
 /// Reads back that a commit is synced, and into a WAL.
