@@ -26,8 +26,8 @@ pub trait Owner: Send + Sync {
     fn apply(&self, entry: Entry);
 
     /// Another stream [asks for room](Stream::ask_for_room): an owner that can write its oldest records again, and truncate,
-    /// does some of it, and says whether there is more. Called on a thread or task of the other's, under no lock of the journal; it must be quick and must not
-    /// wait. Most owners truncate by themselves, and have nothing to do.
+    /// does some of it, and says whether there is more. Called on a thread that may block, under no lock of the journal; it must
+    /// not wait for anything but the disk. Most owners truncate by themselves, and have nothing to do.
     fn make_room(&self) -> bool {
         false
     }
@@ -91,6 +91,7 @@ impl Stream {
     }
 
     /// Asks the owners of all other streams to [make room](Owner::make_room); returns whether one of them has more to do.
+    /// Blocks where they read from disk.
     pub fn ask_for_room(&self) -> bool {
         self.handle.ask_for_room(self.id)
     }

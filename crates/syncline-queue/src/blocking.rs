@@ -124,7 +124,7 @@ impl SyncQueue {
     ///
     /// As there.
     pub fn peek(&self) -> QueueResult<Option<SyncItem>> {
-        self.queue.peek()
+        rt::block_on(self.queue.peek())
     }
 
     /// As [`SyncQueue::is_empty`](crate::SyncQueue::is_empty).

@@ -5,8 +5,9 @@ use std::{
     sync::{Arc, Mutex, Weak},
 };
 
-use syncline_core::port::QueueStorage;
-use syncline_queue::MemoryQueueStorage;
+use syncline_core::{memory::MemoryDisk, port::QueueStorage};
+use syncline_journal::{Config, Journal};
+use syncline_queue::{JournalQueueStorage, MemoryQueueStorage};
 use syncline_testkit::contract::queue::Subject;
 
 mod memory {
@@ -18,31 +19,41 @@ mod memory {
     });
 }
 
-mod journal {
-    use syncline_core::memory::MemoryDisk;
-    use syncline_journal::{Config, Journal};
-    use syncline_queue::JournalQueueStorage;
-
-    use super::*;
-
-    /// Each opening lets go of the one before, as a process that ended did.
-    fn open(
-        disk: &Arc<MemoryDisk>,
-        before: &Mutex<Option<(Journal, Weak<JournalQueueStorage>)>>,
-    ) -> Arc<dyn QueueStorage> {
-        let mut before = before.lock().unwrap();
-        if let Some((journal, _)) = before.take() {
-            journal.close().unwrap();
-        }
-        let journal = Journal::open(Arc::clone(disk) as _, Config::default()).unwrap().journal;
-        let storage = Arc::new(JournalQueueStorage::open(&journal, "jobs").unwrap());
-        *before = Some((journal, Arc::downgrade(&storage)));
-        storage
+/// Each opening lets go of the one before, as a process that ended did.
+fn open(
+    disk: &Arc<MemoryDisk>,
+    before: &Mutex<Option<(Journal, Weak<JournalQueueStorage>)>>,
+    payload_memory_bytes: u64,
+) -> Arc<dyn QueueStorage> {
+    let mut before = before.lock().unwrap();
+    if let Some((journal, _)) = before.take() {
+        journal.close().unwrap();
     }
+    let journal = Journal::open(Arc::clone(disk) as _, Config::default()).unwrap().journal;
+    let storage = Arc::new(JournalQueueStorage::open_within(&journal, "jobs", payload_memory_bytes).unwrap());
+    *before = Some((journal, Arc::downgrade(&storage)));
+    storage
+}
 
-    syncline_testkit::queue_contract!(async || {
-        let (disk, before) = (Arc::new(MemoryDisk::new()), Arc::new(Mutex::new(None)));
-        let storage = open(&disk, &before);
-        Subject::new(storage, move || future::ready(open(&disk, &before)))
-    });
+/// On a journal, with so much of what items carry in memory: all of it, none, and some.
+macro_rules! journals {
+    ($($name:ident: $bytes:expr,)+) => {
+        $(
+            mod $name {
+                use super::*;
+
+                syncline_testkit::queue_contract!(async || {
+                    let (disk, before) = (Arc::new(MemoryDisk::new()), Arc::new(Mutex::new(None)));
+                    let storage = open(&disk, &before, $bytes);
+                    Subject::new(storage, move || future::ready(open(&disk, &before, $bytes)))
+                });
+            }
+        )+
+    };
+}
+
+journals! {
+    journal: u64::MAX,
+    journal_with_payloads_on_disk: 0,
+    journal_with_some_payloads_on_disk: 16,
 }

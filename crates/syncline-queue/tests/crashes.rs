@@ -32,6 +32,8 @@ struct Answered {
     live: BTreeMap<String, Item>,
     gone: BTreeSet<String>,
     pushes: u64,
+    /// How much of what items carry is in memory.
+    payload_memory_bytes: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -54,11 +56,11 @@ struct Life {
 }
 
 impl Life {
-    fn open(disk: &SimDisk) -> Self {
+    fn open(disk: &SimDisk, payload_memory_bytes: u64) -> Self {
         // Small segments, so that a history fills several, and what is needed has to be moved forward.
         let config = Config { segment_bytes: SEGMENT_BYTES, ..Config::default() };
         let journal = Journal::open(Arc::new(disk.clone()), config).unwrap().journal;
-        let queue = JournalQueueStorage::open(&journal, "jobs").unwrap();
+        let queue = JournalQueueStorage::open_within(&journal, "jobs", payload_memory_bytes).unwrap();
         Self { journal, queue }
     }
 
@@ -162,7 +164,7 @@ async fn check(image: &SimDisk, answered: &Answered, keeps_claims: bool, now: u6
 }
 
 async fn look(image: &SimDisk, answered: &Answered, keeps_claims: bool, now: u64) -> Vec<Stored> {
-    let life = Life::open(image);
+    let life = Life::open(image, answered.payload_memory_bytes);
     let mut seen = Vec::new();
     for id in &answered.gone {
         assert_eq!(life.queue.get(id, at(now)).await.unwrap(), None, "{id} was completed");
@@ -196,7 +198,7 @@ async fn look(image: &SimDisk, answered: &Answered, keeps_claims: bool, now: u64
 
 /// Everything that is left comes in its order.
 async fn check_order(image: &SimDisk, answered: &Answered) {
-    let (life, end) = (Life::open(image), 100_000_000);
+    let (life, end) = (Life::open(image, answered.payload_memory_bytes), 100_000_000);
     let claim = Claim {
         most: 10_000,
         lease: Duration::from_secs(1),
@@ -217,9 +219,11 @@ async fn check_order(image: &SimDisk, answered: &Answered) {
 }
 
 async fn history(random: &SeededRandom) {
-    let (mut disk, mut answered, mut now) = (SimDisk::new(random.word()), Answered::default(), 0);
+    let (mut disk, mut now) = (SimDisk::new(random.word()), 0);
+    let payload_memory_bytes = [0, 1_000, u64::MAX][random.index(3)];
+    let mut answered = Answered { payload_memory_bytes, ..Answered::default() };
     for _ in 0..LIVES {
-        let (life, mut held) = (Life::open(&disk), Vec::new());
+        let (life, mut held) = (Life::open(&disk, answered.payload_memory_bytes), Vec::new());
         for _ in 0..STEPS {
             now += random.below(400);
             step(&life, &mut answered, &mut held, random, now).await;

@@ -20,6 +20,7 @@ pub use self::{
     encryption::EncryptionService,
     pace::{JobBreaker, JobFailures, Rate},
 };
+use crate::storage::PAYLOAD_MEMORY_BYTES;
 
 /// Settings of a [`SyncQueue`](crate::SyncQueue). Plain data; what makes no sense is refused by [`validate`](Self::validate).
 ///
@@ -54,6 +55,10 @@ pub struct QueueConfig {
     /// the second; [`Durability::Buffered`] ignores it. Default 30 s.
     #[serde(with = "humantime_serde")]
     pub persistence_interval: Duration,
+    /// Most bytes of payloads that a queue on a journal keeps in memory, of all items together and for this queue alone. Those
+    /// that come beyond it are on disk alone, and are read again when they are handed out or looked at; what their ids and
+    /// times take is always in memory. 0 keeps none. A queue that has no journal keeps all it has. Default 64 MiB.
+    pub payload_memory_bytes: u64,
     /// Whether the id of an item that lives is refused. Otherwise both live. Default true.
     pub enable_deduplication: bool,
     /// Whether what is written is compressed. Default true.
@@ -136,6 +141,7 @@ impl Default for QueueConfig {
             persistence_path: None,
             durability: Durability::default(),
             persistence_interval: Duration::from_secs(30),
+            payload_memory_bytes: PAYLOAD_MEMORY_BYTES,
             enable_deduplication: true,
             enable_compression: true,
             compression_level: 6,
@@ -165,12 +171,13 @@ impl Default for QueueConfig {
 }
 
 impl QueueConfig {
-    /// For throughput: much room, large batches, nothing compressed. Durability is the same.
+    /// For throughput: much room, in memory too, large batches, nothing compressed. Durability is the same.
     pub fn high_performance() -> Self {
         Self {
             max_capacity: 100_000,
             batch_size: 1_000,
             persistence_interval: Duration::from_mins(1),
+            payload_memory_bytes: 4 * PAYLOAD_MEMORY_BYTES,
             enable_compression: false,
             cleanup_interval: Duration::from_mins(10),
             heap_cleanup_threshold: 5_000,
@@ -221,6 +228,7 @@ impl fmt::Debug for QueueConfig {
             .field("persistence_path", &self.persistence_path)
             .field("durability", &self.durability)
             .field("persistence_interval", &self.persistence_interval)
+            .field("payload_memory_bytes", &self.payload_memory_bytes)
             .field("enable_deduplication", &self.enable_deduplication)
             .field("enable_compression", &self.enable_compression)
             .field("compression_level", &self.compression_level)

@@ -81,12 +81,12 @@ impl SyncQueue {
     ///
     /// [`Corrupted`](QueueError::Corrupted) when its content cannot be read; [`InvalidState`](QueueError::InvalidState) on a
     /// storage that was given, which can only be asked by taking.
-    pub fn peek(&self) -> QueueResult<Option<SyncItem>> {
+    pub async fn peek(&self) -> QueueResult<Option<SyncItem>> {
         let inner = &*self.inner;
         let (now, aging) = (inner.now(), inner.config.aging);
         let stored = match &inner.store {
             Store::Memory(storage) => storage.peek(aging, now),
-            Store::Journal { storage, .. } => storage.peek(aging, now),
+            Store::Journal { storage, .. } => inner.watched(storage.peek(aging, now)).await?,
             Store::Given(_) => {
                 return Err(QueueError::InvalidState("this storage cannot be looked at without taking".into()));
             }

@@ -67,9 +67,10 @@ impl SyncQueue {
         };
         original::take_over(path, &target)?;
         let journal = open_journal(path, journal)?;
-        let storage = JournalQueueStorage::open_keeping(&journal, NAME, config.retention())
-            .map_err(of_opening)?
-            .answering(config.durability);
+        let storage =
+            JournalQueueStorage::open_keeping(&journal, NAME, config.retention(), config.payload_memory_bytes)
+                .map_err(of_opening)?
+                .answering(config.durability);
         Ok(Self::of(NAME, Store::Journal { storage, journal, is_shared: false }, config, clock))
     }
 

@@ -43,7 +43,8 @@ impl SyncQueue {
     pub fn on_journal(journal: &Journal, name: &str, config: QueueConfig, clock: Arc<dyn Clock>) -> QueueResult<Self> {
         check_given(&config)?;
         Self::check_name(name)?;
-        let storage = JournalQueueStorage::open_keeping(journal, name, config.retention()).map_err(of_opening)?;
+        let (retention, in_memory) = (config.retention(), config.payload_memory_bytes);
+        let storage = JournalQueueStorage::open_keeping(journal, name, retention, in_memory).map_err(of_opening)?;
         let store = Store::Journal { storage, journal: journal.clone(), is_shared: true };
         Ok(Self::of(name, store, config, clock))
     }

@@ -5,7 +5,7 @@ use syncline_core::{
     port::{List, ListCursor, ListPage, Listed, Pager, QueueStats, Stored},
 };
 
-use super::{body::Body, plan};
+use super::{body::Body, plan, sight::Sight};
 use crate::state::{Millis, Phase, Slot, State};
 
 /// A page of a list.
@@ -31,7 +31,7 @@ pub(crate) fn list(
 }
 
 /// Dead items after the one of id `after`.
-pub(crate) fn dead(state: &State<Body>, after: Option<&str>, limit: usize, time: Millis) -> Vec<Stored> {
+pub(crate) fn dead(state: &State<Body>, after: Option<&str>, limit: usize, time: Millis) -> Vec<Sight<Stored>> {
     let after = after.and_then(|id| state.find(id, |phase| phase == Phase::Dead));
     let after = after.and_then(|slot| slot.died().map(|(_, died_at)| (died_at, slot.seq)));
     state.dead(after).filter_map(|slot| plan::stored(state, slot, time)).take(limit).collect()

@@ -84,7 +84,7 @@ impl MemoryQueueStorage {
     pub(crate) fn peek(&self, aging: Option<Duration>, now: Moment) -> Option<Stored> {
         let mut shared = self.shared();
         let time = shared.clock.at(now);
-        plan::peek(&shared.state, aging, time)
+        plan::peek(&shared.state, aging, time).map(|sight| sight.seen)
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -224,7 +224,9 @@ impl QueueStorage for MemoryQueueStorage {
         Box::pin(async move {
             let mut shared = self.shared();
             let time = shared.clock.at(now);
-            Ok(plan::claim(&mut shared.state, claim, now, time).1)
+            let (_, taken) = plan::claim(&mut shared.state, claim, now, time);
+            let items = taken.items.into_iter().map(|item| item.seen).collect();
+            Ok(Handed { items, buried: taken.buried })
         })
     }
 
@@ -284,7 +286,7 @@ impl QueueStorage for MemoryQueueStorage {
             let mut shared = self.shared();
             let time = shared.clock.at(now);
             let state = &shared.state;
-            Ok(state.get(id).and_then(|slot| plan::stored(state, slot, time)))
+            Ok(state.get(id).and_then(|slot| plan::stored(state, slot, time)).map(|sight| sight.seen))
         })
     }
 
@@ -306,7 +308,8 @@ impl QueueStorage for MemoryQueueStorage {
         Box::pin(async move {
             let mut shared = self.shared();
             let time = shared.clock.at(now);
-            Ok(list::dead(&shared.state, after, limit, time))
+            let sights = list::dead(&shared.state, after, limit, time);
+            Ok(sights.into_iter().map(|sight| sight.seen).collect())
         })
     }
 

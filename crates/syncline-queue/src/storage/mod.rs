@@ -7,11 +7,13 @@ mod journal;
 mod list;
 mod memory;
 mod plan;
+mod sight;
 mod taken_in;
 mod time;
 
 pub(crate) use history::Retention;
 pub use journal::JournalQueueStorage;
+pub(crate) use journal::PAYLOAD_MEMORY_BYTES;
 pub use memory::MemoryQueueStorage;
 pub(crate) use plan::is_at_capacity;
 pub(crate) use taken_in::TakenIn;

@@ -5,12 +5,12 @@ use std::{error::Error as _, fmt, time::Duration};
 use syncline_core::{
     Error, ErrorKind, Result, WallTime,
     port::{
-        Admission, Buried, Claim, Claimed, DeadReason, Handed, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome,
-        Reaped, Settled, Standing, Stored,
+        Admission, Buried, Claim, Claimed, DeadReason, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome, Reaped,
+        Settled, Standing, Stored,
     },
 };
 
-use super::body::Body;
+use super::{body::Body, sight::Sight};
 use crate::state::{Dedup, Entry, Hold, Millis, Phase, Push, Refusal, Slot, State};
 
 /// Most items that one call of upkeep takes back or buries.
@@ -130,21 +130,29 @@ pub(crate) fn is_at_capacity(error: &Error) -> bool {
     error.source().is_some_and(|source| source.is::<AtCapacity>())
 }
 
+/// What a claim does.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// What is to be handed out, in order.
+    pub(crate) items: Vec<Sight<Claimed>>,
+    pub(crate) buried: Vec<Buried>,
+}
+
 /// Hands out what is next, step by step: a step is applied before the next one is looked for. The steps also bury what had
 /// expired: whoever keeps them keeps all, or a later step is about an item that is dead here alone.
-pub(crate) fn claim(state: &mut State<Body>, claim: Claim, now: Moment, time: Millis) -> (Vec<Entry<Body>>, Handed) {
+pub(crate) fn claim(state: &mut State<Body>, claim: Claim, now: Moment, time: Millis) -> (Vec<Entry<Body>>, Taken) {
     let aging = claim.aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
-    let (mut entries, mut handed) = (Vec::new(), Handed::default());
+    let (mut entries, mut taken) = (Vec::new(), Taken::default());
     state.allow_of_lane(claim.in_hand.of_lane);
     let most = claim
         .most
         .min(usize::try_from(state.room_in_hand(claim.in_hand.most)).unwrap_or(usize::MAX));
     state.reach(time);
-    while handed.items.len() < most && handed.buried.len() < PASSED_MAX {
+    while taken.items.len() < most && taken.buried.len() < PASSED_MAX {
         let Some(slot) = state.next(time, aging) else { break };
         let seq = slot.seq;
         if slot.expires_at().is_some_and(|at| at <= time) {
-            handed.buried.push(Buried { id: slot.id.to_string(), reason: DeadReason::Expired });
+            taken.buried.push(Buried { id: slot.id.to_string(), reason: DeadReason::Expired });
             let entry = Entry::Bury { seq, at: time, reason: DeadReason::Expired, error: EXPIRED.into() };
             state.apply(entry.clone());
             entries.push(entry);
@@ -154,15 +162,15 @@ pub(crate) fn claim(state: &mut State<Body>, claim: Claim, now: Moment, time: Mi
         state.apply(entry.clone());
         state.lease_until(seq, now.steady + claim.lease);
         if let Some(slot) = state.of_seq(seq) {
-            handed.items.push(claimed_of(state, slot));
+            taken.items.push(claimed_of(state, slot));
             entries.push(entry);
         }
     }
-    (entries, handed)
+    (entries, taken)
 }
 
 /// What [`claim`] would hand out first.
-pub(crate) fn peek(state: &State<Body>, aging: Option<Duration>, time: Millis) -> Option<Stored> {
+pub(crate) fn peek(state: &State<Body>, aging: Option<Duration>, time: Millis) -> Option<Sight<Stored>> {
     let aging = aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
     stored(state, state.next(time, aging)?, time)
 }
@@ -262,17 +270,14 @@ pub(crate) fn standing(slot: &Slot<Body>, time: Millis) -> Option<Standing> {
 }
 
 /// An item as it is looked at.
-pub(crate) fn stored(state: &State<Body>, slot: &Slot<Body>, time: Millis) -> Option<Stored> {
+pub(crate) fn stored(state: &State<Body>, slot: &Slot<Body>, time: Millis) -> Option<Sight<Stored>> {
     let standing = standing(slot, time)?;
-    Some(Stored {
-        standing,
-        item: claimed_of(state, slot),
-        dead: slot.died().map(|(reason, _)| reason),
-    })
+    let dead = slot.died().map(|(reason, _)| reason);
+    Some(claimed_of(state, slot).map(|item| Stored { standing, item, dead }))
 }
 
-fn claimed_of(state: &State<Body>, slot: &Slot<Body>) -> Claimed {
-    Claimed {
+fn claimed_of(state: &State<Body>, slot: &Slot<Body>) -> Sight<Claimed> {
+    let seen = Claimed {
         id: (&slot.id).into(),
         token: slot.token,
         attempt: slot.attempts,
@@ -281,8 +286,9 @@ fn claimed_of(state: &State<Body>, slot: &Slot<Body>) -> Claimed {
         eligible_at: WallTime::from_millis(slot.eligible_at),
         partition: state.lane_of(slot).map(str::to_owned),
         errors: errors_of(slot),
-        body: slot.body.bytes.clone(),
-    }
+        body: slot.body.bytes().unwrap_or_default(),
+    };
+    Sight { seen, seq: slot.seq, absent: slot.body.spot() }
 }
 
 /// What the last attempts of an item failed with.
@@ -305,7 +311,7 @@ fn push_of(item: &NewItem, seq: u64, now: Millis) -> Push<Body> {
             .as_ref()
             .map(|dedup| Dedup { key: dedup.key.as_str().into(), until: now.saturating_add(window(dedup)) }),
         expires_at: item.expires_at.map(WallTime::as_millis),
-        body: Body { bytes: item.body.clone(), home: 0 },
+        body: Body::new(&item.body),
     }
 }
 

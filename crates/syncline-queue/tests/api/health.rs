@@ -136,5 +136,5 @@ async fn numbers_of_a_storage_that_was_given_are_those_of_the_last_refresh() {
     assert_eq!(queue.size(), 0);
     queue.refresh().await.unwrap();
     assert_eq!((queue.size(), queue.metrics().current_size), (1, 1));
-    assert!(matches!(queue.peek(), Err(QueueError::InvalidState(_))));
+    assert!(matches!(queue.peek().await, Err(QueueError::InvalidState(_))));
 }

@@ -109,10 +109,10 @@ async fn of_one_partition_key_one_item_is_in_hand_at_a_time_and_others_are_free(
 #[tokio::test]
 async fn a_look_takes_nothing() {
     let (queue, _) = queue();
-    assert_eq!(queue.peek().unwrap(), None);
+    assert_eq!(queue.peek().await.unwrap(), None);
     queue.push(item("b")).await.unwrap();
     queue.push(urgent("a", Priority::High)).await.unwrap();
-    let next = queue.peek().unwrap().unwrap();
+    let next = queue.peek().await.unwrap().unwrap();
     assert_eq!((next.id.as_str(), next.status, next.lease_token), ("a", ItemStatus::Pending, None));
     assert_eq!(queue.get("b").await.unwrap().unwrap().payload, json!({"of": "b"}));
     assert_eq!(queue.get("c").await.unwrap(), None);

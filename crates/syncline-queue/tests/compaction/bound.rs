@@ -9,6 +9,8 @@ const ROUNDS: u64 = 1_000;
 const ROUND_ITEMS: usize = 100;
 /// The constant: two segments before anything is moved, the one that is reserved, and one on its way.
 const CONSTANT: u64 = 4 * SEGMENT_BYTES;
+/// What items carry is in memory, or on disk alone.
+const IN_MEMORY: [u64; 2] = [u64::MAX, 0];
 
 fn config() -> Config {
     Config { segment_bytes: SEGMENT_BYTES, ..Config::default() }
@@ -17,8 +19,14 @@ fn config() -> Config {
 /// What went wrong: one item that was never due kept all that was written after it, for ever.
 #[tokio::test]
 async fn one_item_that_is_never_due_keeps_only_itself() {
+    for payload_memory_bytes in IN_MEMORY {
+        keep_only_itself(payload_memory_bytes).await;
+    }
+}
+
+async fn keep_only_itself(payload_memory_bytes: u64) {
     let journal = journal(Arc::new(MemoryDisk::new()), config());
-    let queue = JournalQueueStorage::open(&journal, "jobs").unwrap();
+    let queue = JournalQueueStorage::open_within(&journal, "jobs", payload_memory_bytes).unwrap();
     let immortal = NewItem {
         due: Some(at(u64::from(u32::MAX)).wall),
         ..item("immortal", Priority::Low, 1_000)
@@ -38,9 +46,15 @@ async fn one_item_that_is_never_due_keeps_only_itself() {
 /// Queues that nobody looks after hold dead letters, scheduled items and keys, while another one is busy.
 #[tokio::test]
 async fn many_queues_keep_what_they_need_and_no_more() {
+    for payload_memory_bytes in IN_MEMORY {
+        keep_what_they_need(payload_memory_bytes).await;
+    }
+}
+
+async fn keep_what_they_need(payload_memory_bytes: u64) {
     let journal = journal(Arc::new(MemoryDisk::new()), config());
     let queues: Vec<_> = (0..8)
-        .map(|n| JournalQueueStorage::open(&journal, &format!("queue {n}")).unwrap())
+        .map(|n| JournalQueueStorage::open_within(&journal, &format!("queue {n}"), payload_memory_bytes).unwrap())
         .collect();
     let (busy, idle) = queues.split_first().unwrap();
     let mut live = 0;
@@ -97,9 +111,15 @@ async fn openings_without_work_take_no_more_either() {
 /// What went wrong: a disk that was full stayed full, because the one item that kept all else could not be copied.
 #[tokio::test]
 async fn on_a_full_disk_the_item_in_the_way_is_copied_into_the_reserve() {
+    for payload_memory_bytes in IN_MEMORY {
+        copy_into_the_reserve(payload_memory_bytes).await;
+    }
+}
+
+async fn copy_into_the_reserve(payload_memory_bytes: u64) {
     let disk = syncline_testkit::SimDisk::new(1);
     let journal = journal(Arc::new(disk.clone()), config());
-    let queue = JournalQueueStorage::open(&journal, "jobs").unwrap();
+    let queue = JournalQueueStorage::open_within(&journal, "jobs", payload_memory_bytes).unwrap();
     let immortal = NewItem { due: Some(at(LATER_MS).wall), ..item("immortal", Priority::Low, 1_000) };
     push(&queue, &[immortal], 0).await;
     let used: u64 = disk.files().iter().map(|(_, len)| len).sum();

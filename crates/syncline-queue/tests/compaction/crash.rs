@@ -17,10 +17,10 @@ struct Life {
 }
 
 impl Life {
-    fn open(disk: &SimDisk, planted: Option<Planted>) -> Self {
+    fn open(disk: &SimDisk, (planted, payload_memory_bytes): (Option<Planted>, u64)) -> Self {
         let config = Config { segment_bytes: SEGMENT_BYTES, planted, ..Config::default() };
         let journal = journal(Arc::new(disk.clone()), config);
-        let queue = JournalQueueStorage::open(&journal, "jobs").unwrap();
+        let queue = JournalQueueStorage::open_within(&journal, "jobs", payload_memory_bytes).unwrap();
         Self { journal, queue }
     }
 
@@ -62,7 +62,7 @@ async fn look(queue: &JournalQueueStorage, now: u64) -> Vec<Option<Stored>> {
 
 /// Whether everything is as it was, on this disk.
 async fn is_whole(image: &SimDisk, before: &[Option<Stored>], now: u64) -> Result<(), String> {
-    let life = Life::open(image, None);
+    let life = Life::open(image, (None, 0));
     let seen = look(&life.queue, now).await;
     let told = life.queue.push(&[keyed("again")], ROOM, at(now)).await.unwrap();
     let stats = life.queue.stats(at(now)).await.unwrap();
@@ -91,9 +91,9 @@ fn back_in_place(stored: Stored) -> Stored {
 }
 
 /// Runs a queue whose old items have to be moved; returns what was first found wrong after a crash, and how many were tried.
-async fn history(seed: u64, planted: Option<Planted>) -> (Option<String>, usize) {
+async fn history(seed: u64, planted: Option<Planted>, payload_memory_bytes: u64) -> (Option<String>, usize) {
     let (disk, random) = (SimDisk::new(seed), SeededRandom::new(seed));
-    let life = Life::open(&disk, planted);
+    let life = Life::open(&disk, (planted, payload_memory_bytes));
     set_up(&life.queue).await;
     let before = look(&life.queue, 3).await;
     let mut crashes = 0;
@@ -119,15 +119,17 @@ async fn history(seed: u64, planted: Option<Planted>) -> (Option<String>, usize)
 #[tokio::test]
 async fn power_lost_at_any_operation_of_a_move_loses_nothing() {
     let seed = seed();
-    let (wrong, crashes) = history(seed, None).await;
-    assert_eq!(wrong, None, "seed {seed}");
-    assert!(crashes > 100, "{crashes}");
+    for payload_memory_bytes in [u64::MAX, 0, 300] {
+        let (wrong, crashes) = history(seed, None, payload_memory_bytes).await;
+        assert_eq!(wrong, None, "seed {seed}, {payload_memory_bytes} bytes in memory");
+        assert!(crashes > 100, "{crashes}");
+    }
 }
 
 #[tokio::test]
 async fn a_segment_that_goes_before_its_copies_are_written_is_noticed() {
     let seed = seed();
-    let (wrong, crashes) = history(seed, Some(Planted::UnlinkBeforeCopy)).await;
+    let (wrong, crashes) = history(seed, Some(Planted::UnlinkBeforeCopy), 0).await;
     assert!(wrong.is_some(), "{crashes} crashes, seed {seed}");
 }
 
@@ -135,8 +137,14 @@ async fn a_segment_that_goes_before_its_copies_are_written_is_noticed() {
 #[tokio::test]
 async fn what_is_decided_behind_a_copy_stands() {
     let seed = seed();
+    for payload_memory_bytes in [u64::MAX, 0] {
+        decide_behind_copies(seed, payload_memory_bytes).await;
+    }
+}
+
+async fn decide_behind_copies(seed: u64, payload_memory_bytes: u64) {
     let disk = SimDisk::new(seed);
-    let life = Life::open(&disk, None);
+    let life = Life::open(&disk, (None, payload_memory_bytes));
     let old: Vec<_> = (0..50).map(|n| item(format!("old {n}"), Priority::Low, 40)).collect();
     push(&life.queue, &old, 1).await;
     for round in 2..60 {
@@ -156,7 +164,7 @@ async fn what_is_decided_behind_a_copy_stands() {
         left.push(life.queue.get(&format!("old {n}"), at(99)).await.unwrap());
     }
     assert_eq!(left.iter().flatten().count(), 0, "seed {seed}");
-    let again = Life::open(&disk.kill_image(), None);
+    let again = Life::open(&disk.kill_image(), (None, payload_memory_bytes));
     let stats = again.queue.stats(at(99)).await.unwrap();
     assert_eq!(stats.waiting.iter().sum::<u64>(), 0, "seed {seed}");
     again.end();

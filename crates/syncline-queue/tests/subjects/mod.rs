@@ -13,6 +13,8 @@ use syncline_testkit::{
 const SEGMENT_BYTES: u64 = 64 * 1_024;
 /// Of so many images of what loss of power may leave one is drawn.
 const IMAGES: usize = 8;
+/// How much of what items carry is in memory: none, some, or all.
+const PAYLOAD_MEMORY_BYTES: [u64; 3] = [0, 40, u64::MAX];
 
 /// A queue that ends with its process.
 #[derive(Debug, Default)]
@@ -32,14 +34,16 @@ impl Subject for InMemory {
 #[derive(Debug)]
 pub(crate) struct OnJournal {
     disk: SimDisk,
+    payload_memory_bytes: u64,
     open: Option<(JournalQueueStorage, Journal)>,
 }
 
 impl OnJournal {
     pub(crate) fn new(seed: u64) -> Self {
         let disk = SimDisk::new(seed);
-        let open = Some(open(&disk));
-        Self { disk, open }
+        let payload_memory_bytes = PAYLOAD_MEMORY_BYTES[SeededRandom::new(seed).index(PAYLOAD_MEMORY_BYTES.len())];
+        let open = Some(open(&disk, payload_memory_bytes));
+        Self { disk, payload_memory_bytes, open }
     }
 
     fn close(&mut self) {
@@ -50,11 +54,11 @@ impl OnJournal {
     }
 }
 
-fn open(disk: &SimDisk) -> (JournalQueueStorage, Journal) {
+fn open(disk: &SimDisk, payload_memory_bytes: u64) -> (JournalQueueStorage, Journal) {
     // Small segments, so that a history fills several.
     let config = Config { segment_bytes: SEGMENT_BYTES, ..Config::default() };
     let journal = Journal::open(Arc::new(disk.clone()), config).unwrap().journal;
-    (JournalQueueStorage::open(&journal, "jobs").unwrap(), journal)
+    (JournalQueueStorage::open_within(&journal, "jobs", payload_memory_bytes).unwrap(), journal)
 }
 
 impl Subject for OnJournal {
@@ -84,7 +88,7 @@ impl Subject for OnJournal {
         if let Some(left) = left {
             self.disk = left;
         }
-        self.open = Some(open(&self.disk));
+        self.open = Some(open(&self.disk, self.payload_memory_bytes));
         Box::pin(future::ready(()))
     }
 }

@@ -6,7 +6,7 @@ use syncline_core::{Error, Instant, Result, port::Buried};
 
 use super::{codec::Record, moving::Sweep, plan, steps::seq_of};
 use crate::{
-    state::{Applied, Dedup, Ended, Entry, Millis, State},
+    state::{Applied, Dedup, Ended, Entry, Millis, Phase, State},
     storage::{
         body::Body,
         history::{History, Retention},
@@ -31,8 +31,11 @@ pub(super) struct Inner {
     pub(super) homes: BTreeMap<u64, u32>,
     /// Keys that are taken until a time though their items, by seq, are gone; and the records that hold them.
     pub(super) pinned: BTreeMap<(Millis, u64), u64>,
-    /// Bytes that all items carry.
+    /// Bytes that all items carry, and how many of them are in memory.
     body_bytes: u64,
+    pub(super) in_memory: u64,
+    /// Most bytes that are to be in memory.
+    in_memory_max: u64,
     /// How far what is needed has been moved forward.
     pub(super) sweep: Option<Sweep>,
     /// The place after the last record before which none is on its way.
@@ -45,13 +48,14 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    /// An empty one that remembers as much as this of what ended.
-    pub(super) fn keeping(retention: Retention) -> Self {
-        Self { history: History::new(retention), ..Self::default() }
+    /// An empty one that remembers as much as this of what ended, and keeps at most so many bytes of what its items carry in
+    /// memory.
+    pub(super) fn keeping(retention: Retention, in_memory_max: u64) -> Self {
+        Self { history: History::new(retention), in_memory_max, ..Self::default() }
     }
 
-    /// Takes in a record that is as durable as it was asked to be.
-    pub(super) fn land(&mut self, seq: u64, record: Record) {
+    /// Takes in a record that is as durable as it was asked to be, and was read from `payload`.
+    pub(super) fn land(&mut self, seq: u64, record: Record, payload: &[u8]) {
         // A record that was applied ahead may overtake pushes whose sync still runs. The others come in their order.
         if !record.is_ahead {
             self.end = self.end.max(seq + 1);
@@ -66,22 +70,25 @@ impl Inner {
             match entry {
                 Entry::Key { seq: item, dedup } => self.keep_key(item, dedup, seq),
                 Entry::Ended(ended) => self.keep_end(*ended, seq),
-                entry => self.step(entry, record.time),
+                entry => self.step(entry, payload, record.time),
             }
         }
     }
 
     /// Takes a step and keeps account of the records that are needed.
-    fn step(&mut self, entry: Entry<Body>, time: Millis) {
+    fn step(&mut self, mut entry: Entry<Body>, payload: &[u8], time: Millis) {
         self.settling.remove(&seq_of(&entry).unwrap_or(u64::MAX));
-        let arrived = match &entry {
-            Entry::Push(push) => Some(&push.body),
+        let arrived = match &mut entry {
+            Entry::Push(push) => Some((push.seq, &mut push.body)),
             // Its end was carried out while its copy was on its way.
             Entry::Move(moved) if self.is_live && self.state.of_seq(moved.push.seq).is_none() => return,
-            Entry::Move(moved) => Some(&moved.push.body),
+            Entry::Move(moved) => Some((moved.push.seq, &mut moved.push.body)),
             _ => None,
         };
-        let arrived = arrived.map(|body| (body.home, body.bytes.len() as u64));
+        let arrived = arrived.map(|(seq, body)| {
+            self.keep_in_memory(seq, body, payload);
+            (body.home(), body.len(), body.in_memory())
+        });
         let key = match &entry {
             Entry::Complete { seq } | Entry::Drop { seq } | Entry::Outlive { seq } => {
                 self.state.key_until(*seq).map(|until| (until, *seq))
@@ -90,22 +97,26 @@ impl Inner {
         };
         let ended = self.history.end_of(&self.state, &entry, time);
         match (self.state.apply(entry), arrived) {
-            (Applied::Done, Some((home, bytes))) => {
+            (Applied::Done, Some((home, bytes, in_memory))) => {
                 *self.homes.entry(home).or_default() += 1;
                 self.body_bytes += bytes;
+                self.in_memory += in_memory;
             }
-            (Applied::Replaced(body), Some((home, _))) => {
+            (Applied::Replaced(body), Some((home, bytes, in_memory))) => {
                 *self.homes.entry(home).or_default() += 1;
-                self.leave(body.home);
+                self.body_bytes = (self.body_bytes + bytes).saturating_sub(body.len());
+                self.in_memory = (self.in_memory + in_memory).saturating_sub(body.in_memory());
+                self.leave(body.home());
             }
             (Applied::Gone(body), _) => {
-                self.body_bytes = self.body_bytes.saturating_sub(body.bytes.len() as u64);
+                self.body_bytes = self.body_bytes.saturating_sub(body.len());
+                self.in_memory = self.in_memory.saturating_sub(body.in_memory());
                 if let Some(ended) = ended {
-                    self.remember(ended, body.home, time);
+                    self.remember(ended, body.home(), time);
                 }
                 match key.filter(|(until, _)| *until > self.time) {
-                    Some(key) => drop(self.pinned.insert(key, body.home)),
-                    None => self.leave(body.home),
+                    Some(key) => drop(self.pinned.insert(key, body.home())),
+                    None => self.leave(body.home()),
                 }
             }
             (Applied::Done | Applied::Replaced(_) | Applied::Moot, _) => {}
@@ -137,6 +148,18 @@ impl Inner {
             // It was forgotten while its copy was on its way.
             None if self.is_live => {}
             None => self.remember(ended, home, self.time),
+        }
+    }
+
+    /// Takes what an item carries that arrives into memory, where there is room for it: that of its pusher, or of the item
+    /// that is moved, is there already.
+    fn keep_in_memory(&self, seq: u64, body: &mut Body, payload: &[u8]) {
+        // In a replay nobody pushes, and looking for each item would take as long as putting it in.
+        let known = self.is_live.then(|| self.state.of_seq(seq)).flatten();
+        let known = known.filter(|slot| slot.body.as_slice().is_some());
+        let is_counted = known.is_some_and(|slot| slot.phase != Phase::Reserved);
+        if is_counted || self.in_memory + body.len() <= self.in_memory_max {
+            body.take_in(known.map(|slot| &slot.body), payload);
         }
     }
 
@@ -214,11 +237,11 @@ mod tests {
     fn a_record_that_overtakes_a_push_does_not_let_it_go() {
         let mut inner = Inner { is_live: true, ..Inner::default() };
         let record = |is_ahead| Record { is_ahead, time: 1, entries: Vec::new() };
-        inner.land(9, record(false));
-        inner.land(11, record(true));
+        inner.land(9, record(false), &[]);
+        inner.land(11, record(true), &[]);
         assert_eq!(inner.needed_from(), 10);
-        inner.land(10, record(false));
-        inner.land(12, record(false));
+        inner.land(10, record(false), &[]);
+        inner.land(12, record(false), &[]);
         assert_eq!(inner.needed_from(), 13);
     }
 }

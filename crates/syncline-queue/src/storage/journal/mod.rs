@@ -14,6 +14,7 @@
 //! Claims and what upkeep does are applied first and written `Buffered`: only this process sees them, and they must be
 //! counted before anybody works, but a loss of power ends every worker with them.
 
+mod bodies;
 mod calendar;
 mod calls;
 mod claims;
@@ -42,7 +43,7 @@ use std::{
 
 use syncline_core::{
     Result,
-    port::{Moment, Stored},
+    port::{DeadReason, Moment, Stored},
 };
 use syncline_journal::{Commit, Durability, Journal, Owner, Stream};
 
@@ -54,11 +55,15 @@ use super::{
     codec::{self, Record},
     history::{Place, Retention},
     list, plan,
+    sight::Sight,
 };
 use crate::{EndedPage, Ending, queue::Bell, state::Entry};
 
 /// Streams of queues begin with this; their name follows.
 const STREAM_PREFIX: &str = "queue/";
+/// Bytes of what items carry that are in memory at most, unless another number is asked for.
+pub(crate) const PAYLOAD_MEMORY_BYTES: u64 = 64 * 1_024 * 1_024;
+
 /// A queue on a journal.
 pub struct JournalQueueStorage {
     shared: Arc<Shared>,
@@ -112,12 +117,27 @@ impl JournalQueueStorage {
     /// # }
     /// ```
     pub fn open(journal: &Journal, name: &str) -> Result<Self> {
-        Self::open_keeping(journal, name, Retention::default())
+        Self::open_within(journal, name, PAYLOAD_MEMORY_BYTES)
+    }
+
+    /// The same, keeping at most `payload_memory_bytes` of what its items carry in memory; [`open`](Self::open) keeps 64 MiB.
+    /// What comes beyond that is on disk alone, and read again when it is handed out or looked at. With 0 all of it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_within(journal: &Journal, name: &str, payload_memory_bytes: u64) -> Result<Self> {
+        Self::open_keeping(journal, name, Retention::default(), payload_memory_bytes)
     }
 
     /// The same, remembering as much as this of what ended, at all times.
-    pub(crate) fn open_keeping(journal: &Journal, name: &str, retention: Retention) -> Result<Self> {
-        let shared = Arc::new(Shared::keeping(retention));
+    pub(crate) fn open_keeping(
+        journal: &Journal,
+        name: &str,
+        retention: Retention,
+        payload_memory_bytes: u64,
+    ) -> Result<Self> {
+        let shared = Arc::new(Shared::keeping(retention, payload_memory_bytes));
         let stream = journal.stream(&format!("{STREAM_PREFIX}{name}"), Arc::clone(&shared) as Arc<dyn Owner>)?;
         let storage = Self {
             shared,
@@ -170,6 +190,11 @@ impl JournalQueueStorage {
         self.shared.hand_over(&self.stream, decided_under, record, handing)
     }
 
+    /// Bytes of what items carry that are in memory now.
+    pub fn payload_memory_bytes(&self) -> u64 {
+        self.inner().in_memory
+    }
+
     /// Bytes of all records that were appended here, before they were compressed.
     pub(crate) fn appended_bytes(&self) -> u64 {
         self.shared.appended_bytes.load(Relaxed)
@@ -197,10 +222,29 @@ impl JournalQueueStorage {
     }
 
     /// The item that is next, untouched.
-    pub(crate) fn peek(&self, aging: Option<Duration>, now: Moment) -> Option<Stored> {
-        let mut inner = self.inner();
-        let time = inner.clock.at(now);
-        plan::peek(&inner.state, aging, time)
+    pub(crate) async fn peek(&self, aging: Option<Duration>, now: Moment) -> Result<Option<Stored>> {
+        let sight = {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            plan::peek(&inner.state, aging, time)
+        };
+        self.look(sight).await
+    }
+
+    /// An item that is looked at, with what it carries. Of one that is dead because that is damaged nothing is left.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](syncline_core::ErrorKind::Corrupt) where that is damaged; what the disk says.
+    async fn look(&self, sight: Option<Sight<Stored>>) -> Result<Option<Stored>> {
+        match self.whole(sight.into_iter().collect()).await?.pop() {
+            None => Ok(None),
+            Some((sight, None)) => Ok(Some(sight.seen)),
+            Some((sight, _)) if sight.seen.dead == Some(DeadReason::Corrupt) => Ok(Some(sight.seen)),
+            Some((sight, Some(error))) => {
+                Err(error.context(format!("the content of the item {:?}", sight.seen.item.id)))
+            }
+        }
     }
 }
 

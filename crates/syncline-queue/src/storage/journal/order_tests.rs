@@ -26,7 +26,7 @@ struct Reader(Mutex<Vec<Record>>);
 
 impl Owner for Reader {
     fn apply(&self, told: Told) {
-        let record = codec::decode(told.payload, told.seq.get()).unwrap();
+        let record = codec::decode(&told.payload, told.seq.get()).unwrap();
         self.0.lock().unwrap().push(record);
     }
 }

@@ -40,8 +40,11 @@ pub(super) struct Handing {
 }
 
 impl Shared {
-    pub(super) fn keeping(retention: Retention) -> Self {
-        Self { inner: Mutex::new(Inner::keeping(retention)), ..Self::default() }
+    pub(super) fn keeping(retention: Retention, payload_memory_bytes: u64) -> Self {
+        Self {
+            inner: Mutex::new(Inner::keeping(retention, payload_memory_bytes)),
+            ..Self::default()
+        }
     }
 
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -60,7 +63,7 @@ impl Shared {
         if record.entries.is_empty() {
             return Ok(None);
         }
-        let bytes = codec::encode(record);
+        let bytes = codec::encode(record)?;
         self.appended_bytes.fetch_add(bytes.len() as u64, Relaxed);
         let mut transaction = stream.transaction();
         if handing.is_essential {
@@ -76,9 +79,9 @@ impl Owner for Shared {
     fn apply(&self, entry: syncline_journal::Entry) {
         let seq = entry.seq.get();
         let mut inner = self.inner();
-        match codec::decode(entry.payload, seq) {
+        match codec::decode(&entry.payload, seq) {
             Ok(record) => {
-                inner.land(seq, record);
+                inner.land(seq, record, &entry.payload);
                 drop(inner);
                 if let Some(bell) = self.bell.get() {
                     bell.carried_out();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use syncline_core::{
-    Result,
+    ErrorKind, Result,
     port::{
         Admission, BoxFuture, Claim, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
         Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
@@ -68,9 +68,12 @@ impl QueueStorage for JournalQueueStorage {
 
     fn get<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Stored>>> {
         Box::pin(async move {
-            let mut inner = self.inner();
-            let time = inner.clock.at(now);
-            Ok(inner.state.get(id).and_then(|slot| plan::stored(&inner.state, slot, time)))
+            let sight = {
+                let mut inner = self.inner();
+                let time = inner.clock.at(now);
+                inner.state.get(id).and_then(|slot| plan::stored(&inner.state, slot, time))
+            };
+            self.look(sight).await
         })
     }
 
@@ -89,15 +92,30 @@ impl QueueStorage for JournalQueueStorage {
     }
 
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {
-        Box::pin(async move {
-            let mut inner = self.inner();
-            let time = inner.clock.at(now);
-            Ok(list::dead(&inner.state, after, limit, time))
-        })
+        Box::pin(self.dead_letters(after, limit, now))
     }
 
     fn stats(&self, _now: Moment) -> BoxFuture<'_, Result<QueueStats>> {
         Box::pin(async move { Ok(list::stats(&self.inner().state)) })
+    }
+}
+
+impl JournalQueueStorage {
+    /// A page of dead letters. Those whose content is damaged come without it: they are dead, and their errors say of what.
+    async fn dead_letters(&self, after: Option<&str>, limit: usize, now: Moment) -> Result<Vec<Stored>> {
+        let sights = {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            list::dead(&inner.state, after, limit, time)
+        };
+        let mut letters = Vec::with_capacity(sights.len());
+        for (sight, error) in self.whole(sights).await? {
+            if let Some(error) = error.filter(|error| error.kind() != ErrorKind::Corrupt) {
+                return Err(error.context(format!("the content of the item {:?}", sight.seen.item.id)));
+            }
+            letters.push(sight.seen);
+        }
+        Ok(letters)
     }
 }
 

@@ -1,19 +1,23 @@
 //! Giving space back: saying what is needed, and moving what is needed forward.
 //!
-//! 1. Under the lock of the state, the items of a step are written down whole and handed to the journal, as every decision is:
-//!    so what is decided on them later stands behind their copies.
-//! 2. Once the copies are on disk, they are the places where their items are kept.
-//! 3. Only then is the journal told that what stands before is not needed; it removes no segment before that is on disk too.
+//! 1. Under the lock of the state, the items of a step are picked. What they carry that is on disk alone is read without it.
+//! 2. Under the lock again, those that still stand as they did are written down whole and handed to the journal, as every
+//!    decision is: so what is decided on them later stands behind their copies.
+//! 3. Once the copies are on disk, they are the places where their items are kept.
+//! 4. Only then is the journal told that what stands before is not needed; it removes no segment before that is on disk too.
 
 use syncline_core::{ErrorKind, Result};
 use syncline_journal::{Commit, Durability, Seq, Stream};
 
 use super::{
-    JournalQueueStorage, carried_out,
+    JournalQueueStorage,
+    bodies::{Fetched, on_thread},
+    carried_out,
     codec::Record,
+    moving::Load,
     owner::{Handing, Shared},
     policy,
-    steps::moved_seq,
+    steps::{moved_seq, seq_of},
 };
 
 /// Most steps in one call of upkeep, and while a queue is opened.
@@ -32,23 +36,46 @@ pub(super) enum Step {
     },
 }
 
+/// What is to be done for more room.
+enum Errand {
+    Nothing { is_crowded: bool },
+    Move(Load),
+}
+
 impl Shared {
-    /// Tells the journal what is needed, and hands over the next step of what has to move.
+    /// Tells the journal what is needed, and hands over the next step of what has to move. Blocks where that is on disk.
     ///
     /// # Errors
     ///
     /// What the journal says.
     pub(super) fn make_some_room(&self, stream: &Stream) -> Result<Step> {
+        match self.errand(stream) {
+            Errand::Nothing { is_crowded } => Ok(Step::Nothing { is_crowded }),
+            Errand::Move(load) => {
+                let fetched = self.read_all(stream, &load.wanted());
+                self.hand_over_moves(stream, &load, fetched)
+            }
+        }
+    }
+
+    fn errand(&self, stream: &Stream) -> Errand {
         let bytes = self.inner().bytes();
         self.tell_needed(stream);
         let space = stream.space(bytes);
         let mut inner = self.inner();
-        let Some(goal) = policy::goal(&space, inner.needed_from()) else {
-            inner.sweep = None;
-            return Ok(Step::Nothing { is_crowded: policy::is_crowded(&space) });
-        };
-        let (entries, more) = inner.moves(goal, &self.underway.items());
-        let seqs = entries.iter().filter_map(moved_seq).collect();
+        match policy::goal(&space, inner.needed_from()) {
+            Some(goal) => Errand::Move(inner.pick(goal, &self.underway.items())),
+            None => {
+                inner.sweep = None;
+                Errand::Nothing { is_crowded: policy::is_crowded(&space) }
+            }
+        }
+    }
+
+    fn hand_over_moves(&self, stream: &Stream, load: &Load, fetched: Vec<Fetched>) -> Result<Step> {
+        let inner = self.inner();
+        let entries = inner.moves(load, fetched, &self.underway.items())?;
+        let seqs = entries.iter().filter_map(|entry| moved_seq(entry).or_else(|| seq_of(entry))).collect();
         let record = Record { is_ahead: false, time: inner.clock.latest(), entries };
         let handing = Handing {
             durability: if stream.unlinks_before_copies() {
@@ -56,10 +83,10 @@ impl Shared {
             } else {
                 Durability::Sync
             },
-            is_essential: goal.at_once.is_some(),
+            is_essential: load.is_essential(),
             mark: self.underway.mark(seqs),
         };
-        Ok(Step::Handed { commit: self.hand_over(stream, &inner, &record, handing)?, more })
+        Ok(Step::Handed { commit: self.hand_over(stream, &inner, &record, handing)?, more: load.more })
     }
 
     /// Tells the journal from where on it is needed.
@@ -73,8 +100,8 @@ impl JournalQueueStorage {
     /// Gives space back, a bounded number of steps; returns whether there is more to do.
     pub(super) async fn give_room(&self) -> Result<bool> {
         for _ in 0..STEPS_MAX {
-            match self.shared.make_some_room(&self.stream) {
-                Ok(Step::Nothing { is_crowded }) => return Ok(is_crowded && self.ask_others()),
+            match self.step_to_room().await {
+                Ok(Step::Nothing { is_crowded }) => return Ok(is_crowded && self.ask_others().await?),
                 Ok(Step::Handed { commit, more }) => {
                     if is_refused(carried_out(commit).await)? {
                         return Ok(false);
@@ -90,9 +117,21 @@ impl JournalQueueStorage {
         Ok(true)
     }
 
+    /// One step, which waits for the disk on a thread.
+    async fn step_to_room(&self) -> Result<Step> {
+        match self.shared.errand(&self.stream) {
+            Errand::Nothing { is_crowded } => Ok(Step::Nothing { is_crowded }),
+            Errand::Move(load) => {
+                let fetched = self.fetch(load.wanted()).await?;
+                self.shared.hand_over_moves(&self.stream, &load, fetched)
+            }
+        }
+    }
+
     /// The records that are in the way are those of another queue, which may have nobody who looks after it.
-    fn ask_others(&self) -> bool {
-        (0..STEPS_MAX).all(|_| self.stream.ask_for_room())
+    async fn ask_others(&self) -> Result<bool> {
+        let stream = self.stream.clone();
+        on_thread("syncline-queue-room", move || (0..STEPS_MAX).all(|_| stream.ask_for_room())).await
     }
 
     /// The same while nobody else has the queue. Blocks.

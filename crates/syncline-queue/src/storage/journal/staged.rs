@@ -104,7 +104,7 @@ impl JournalQueueStorage {
         if record.entries.is_empty() {
             return Ok(());
         }
-        transaction.stage(&self.stream, codec::encode(&record))?;
+        transaction.stage(&self.stream, codec::encode(&record)?)?;
         transaction.reserve(Box::new(staged));
         Ok(())
     }

@@ -11,13 +11,6 @@ pub(super) fn moved_seq(entry: &Entry<Body>) -> Option<u64> {
     }
 }
 
-pub(super) fn claimed_seq(entry: &Entry<Body>) -> Option<u64> {
-    match entry {
-        Entry::Claim { seq } => Some(*seq),
-        _ => None,
-    }
-}
-
 /// The item that a step is about; `None` for a push, which is about a new one, and for what changes no item.
 pub(super) fn seq_of(entry: &Entry<Body>) -> Option<u64> {
     match entry {

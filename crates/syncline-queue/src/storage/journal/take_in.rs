@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Bytes of content after which a record ends; one item may have up to 8 MiB, a record up to 32.
-const RECORD_BYTES: usize = 4 * 1_024 * 1_024;
+const RECORD_BYTES: u64 = 4 * 1_024 * 1_024;
 /// Steps after which a record ends.
 const RECORD_STEPS: usize = 10_000;
 
@@ -29,10 +29,10 @@ impl JournalQueueStorage {
             let time = inner.clock.at(now);
             (plan::reserve(&mut inner.state, &news, anyway, time)?.entries, time)
         };
-        let (mut entries, mut bytes) = (Vec::new(), 0);
+        let (mut entries, mut bytes) = (Vec::new(), 0_u64);
         for (push, item) in pushes.into_iter().zip(items).rev() {
             let Entry::Push(push) = push else { continue };
-            bytes += push.body.bytes.len();
+            bytes = bytes.saturating_add(push.body.len());
             let past = past_of(&push, item, time);
             entries.push(Entry::Push(push));
             entries.extend(past);

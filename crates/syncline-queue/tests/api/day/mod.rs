@@ -66,7 +66,7 @@ fn play(items: usize, length: Duration, aging: Option<Duration>, random: &Seeded
     day.tasks.begin(people::set_calendar(Rc::clone(&day), length, random.split(1)));
     day.tasks.run(&clock);
     // Nobody sleeps: whatever is still there will be there for ever.
-    assert_eq!((day.queue.size(), day.queue.in_flight()), (0, 0), "these are stuck: {:?}", day.queue.peek());
+    assert_eq!((day.queue.size(), day.queue.in_flight()), (0, 0), "these are stuck: {:?}", day.queue);
     day.ledger.borrow().check_end();
     check_dead(&day);
     assert!(day.time.steady() >= ms(length) - ms(Duration::from_mins(1)));
