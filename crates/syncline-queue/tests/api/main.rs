@@ -13,6 +13,7 @@ mod limits;
 mod list;
 mod order;
 mod outcomes;
+mod printed;
 mod schedules;
 mod settings;
 mod stream;
