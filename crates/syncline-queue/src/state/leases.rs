@@ -48,6 +48,17 @@ impl Leases {
         }
     }
 
+    /// When the lease on `seq` is over; `None` where nothing ends it by time.
+    pub(crate) fn until(&self, seq: u64) -> Option<Instant> {
+        *self.until.get(&seq)?
+    }
+
+    /// Forgets which lease is over first, by mistake.
+    #[cfg(test)]
+    pub(super) fn forget_order(&mut self) {
+        self.order.clear();
+    }
+
     /// What is in hand after `seq`, by acceptance.
     pub(crate) fn after(&self, seq: Option<u64>) -> impl Iterator<Item = u64> {
         let from = seq.map_or(Bound::Unbounded, Bound::Excluded);

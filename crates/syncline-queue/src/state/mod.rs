@@ -12,6 +12,7 @@
 //! No operation looks at more than a few items, however many there are: each structure is ordered by what is asked of it.
 
 mod apply;
+mod armed;
 mod ask;
 mod chunks;
 mod counts;

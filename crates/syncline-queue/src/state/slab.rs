@@ -71,6 +71,11 @@ impl<B> Slab<B> {
         self.taken
     }
 
+    /// How many slots there are, free ones too.
+    pub(crate) fn places(&self) -> u64 {
+        self.places.len() as u64
+    }
+
     /// The slots from this number on, free ones too.
     pub(crate) fn slots_from(&self, at: u32) -> impl Iterator<Item = (u32, Option<&Slot<B>>)> {
         (at..).zip(self.places.iter_from(at).map(Place::slot))

@@ -188,14 +188,6 @@ impl Shared {
         let time = self.clock.at(now);
         ids.iter().map(|id| self.step(id, is_fit, entry, time)).collect()
     }
-
-    fn next_due(&self, in_hand: InHand, now: Moment, time: Millis) -> Option<Duration> {
-        let by_calendar = self
-            .state
-            .next_due(in_hand.most)
-            .map(|due| Duration::from_millis(due.saturating_sub(time)));
-        [by_calendar, self.state.next_lease_end(now.steady)].into_iter().flatten().min()
-    }
 }
 
 fn is_dead(phase: Phase) -> bool {
@@ -277,7 +269,7 @@ impl QueueStorage for MemoryQueueStorage {
         Box::pin(async move {
             let mut shared = self.shared();
             let time = shared.clock.at(now);
-            Ok(shared.next_due(in_hand, now, time))
+            Ok(shared.state.sleep(in_hand.most, now.steady, time))
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use syncline_core::port::{InHand, Lease, Moment, Reaped};
+use syncline_core::port::{Lease, Moment, Reaped};
 
 use super::{inner::Inner, plan};
 use crate::{
@@ -46,13 +46,5 @@ impl Inner {
             }
             _ => false,
         }
-    }
-
-    pub(super) fn next_due(&self, in_hand: InHand, now: Moment, time: Millis) -> Option<Duration> {
-        let by_calendar = self
-            .state
-            .next_due(in_hand.most)
-            .map(|due| Duration::from_millis(due.saturating_sub(time)));
-        [by_calendar, self.state.next_lease_end(now.steady)].into_iter().flatten().min()
     }
 }

@@ -62,7 +62,7 @@ impl QueueStorage for JournalQueueStorage {
         Box::pin(async move {
             let mut inner = self.inner();
             let time = inner.clock.at(now);
-            Ok(inner.next_due(in_hand, now, time))
+            Ok(inner.state.sleep(in_hand.most, now.steady, time))
         })
     }
 
