@@ -12,6 +12,7 @@ const MEMORY: Rules = Rules {
     claims_are_synced: false,
     claims_bury_all: false,
     unknown_by_the_end: false,
+    compares_each_step: true,
 };
 const JOURNAL: Rules = Rules { ends: &[End::Closed, End::Killed, End::PowerLost], ..MEMORY };
 

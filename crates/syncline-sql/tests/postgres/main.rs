@@ -3,6 +3,7 @@
 
 mod caller;
 mod contract;
+mod model;
 mod opening;
 mod server;
 mod support;

@@ -48,7 +48,7 @@ async fn what_cannot_be_opened_says_why() {
 
 /// An acknowledged push would be lost with the power, and nobody would hear of it.
 #[tokio::test]
-async fn a_server_that_does_not_sync_is_told_and_a_database_cannot_lower_it() {
+async fn a_database_cannot_lower_synchronous_commit() {
     let place = Place::shared();
     place
         .tamper(

@@ -18,6 +18,7 @@ const RULES: Rules = Rules {
     claims_are_synced: true,
     claims_bury_all: true,
     unknown_by_the_end: false,
+    compares_each_step: true,
 };
 
 /// A file of its own.

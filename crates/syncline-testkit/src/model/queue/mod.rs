@@ -67,6 +67,9 @@ pub struct Rules {
     /// Whether a settlement that changes nothing is told that there is no such item by what the whole call leaves. Otherwise by
     /// what those before it in the call left.
     pub unknown_by_the_end: bool,
+    /// Whether what is counted is compared after each step. Otherwise all is compared after one in a few, for a storage that is
+    /// far away.
+    pub compares_each_step: bool,
 }
 
 /// Steps of a history.

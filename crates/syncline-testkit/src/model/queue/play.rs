@@ -106,7 +106,7 @@ impl Play {
             }
             if self.draw.random.once_in(WHOLE_EVERY) {
                 self.oracle.check_all(subject.storage(), &self.draw.ids, self.now).await?;
-            } else {
+            } else if self.rules.compares_each_step {
                 self.oracle.check_counts(subject.storage(), self.now).await?;
             }
         }

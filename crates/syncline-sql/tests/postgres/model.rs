@@ -1,0 +1,80 @@
+//! Random histories beside a plain model, by the caller's time, which is not set: the server's own is.
+
+use syncline_core::port::{BoxFuture, QueueStorage};
+use syncline_sql::{PostgresQueueConfig, PostgresQueueStorage};
+use syncline_testkit::{
+    SeededRandom,
+    model::queue::{End, Rules, Subject, histories},
+};
+
+use crate::support::Place;
+
+/// Leases are in the database: who comes next finds them. Whatever a call answers was synced before. A claim buries all that
+/// expired first, for who is behind one of them in a lane may be next. Which of the leases of a settlement are nobody's is asked
+/// once, for all of them.
+const RULES: Rules = Rules {
+    steps_clocks: false,
+    ends: &[End::Closed, End::Killed],
+    leases_end_at_reopen: false,
+    claims_are_synced: true,
+    claims_bury_all: true,
+    unknown_by_the_end: true,
+    compares_each_step: false,
+};
+
+/// A queue of its own in a database that all histories of a test share.
+#[derive(Debug)]
+struct InDatabase {
+    config: PostgresQueueConfig,
+    open: PostgresQueueStorage,
+}
+
+impl InDatabase {
+    async fn new(place: &Place, seed: u64) -> Self {
+        let config = PostgresQueueConfig { queue: format!("{seed:x}"), connections: 2, ..place.config.clone() };
+        let open = PostgresQueueStorage::open(config.clone()).await.unwrap();
+        Self { config, open }
+    }
+}
+
+impl Subject for InDatabase {
+    fn storage(&self) -> &dyn QueueStorage {
+        &self.open
+    }
+
+    fn reopen(&mut self, end: End, _in_call: bool, _random: &SeededRandom) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if end == End::Closed {
+                self.open.close().await;
+            }
+            // Who did not close it is there still when the next one comes.
+            self.open = PostgresQueueStorage::open(self.config.clone()).await.unwrap();
+        })
+    }
+}
+
+/// One test for each part of the histories, so that they run side by side.
+async fn part() {
+    let place = Place::shared();
+    histories(50, RULES, async |seed| InDatabase::new(&place, seed).await).await;
+}
+
+#[tokio::test]
+async fn it_does_what_the_model_does_a() {
+    part().await;
+}
+
+#[tokio::test]
+async fn it_does_what_the_model_does_b() {
+    part().await;
+}
+
+#[tokio::test]
+async fn it_does_what_the_model_does_c() {
+    part().await;
+}
+
+#[tokio::test]
+async fn it_does_what_the_model_does_d() {
+    part().await;
+}
