@@ -1,5 +1,7 @@
 //! Settings of the command, as TOML: in a file that is named, or in `syncline.toml` of the directory.
 
+mod queue;
+
 use std::{
     io,
     path::{Path, PathBuf},
@@ -10,9 +12,11 @@ use serde::Deserialize;
 use syncline::{
     engine::EngineConfig,
     journal::{self, OnDamage},
+    queue::QueueConfig,
     rt::os,
 };
 
+use self::queue::Queue;
 use crate::exit::{Failure, Result};
 
 /// Name of the file in the directory.
@@ -37,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) engine: Engine,
     /// Settings of the journal.
     pub(crate) journal: Journal,
+    /// Settings of queues.
+    pub(crate) queue: Queue,
 }
 
 /// Settings of the engine. Its memory is set lower than a server's: a command shares the machine.
@@ -89,6 +95,7 @@ impl Default for Config {
             timeout_ms: 10_000,
             engine: Engine::default(),
             journal: Journal::default(),
+            queue: Queue::default(),
         }
     }
 }
@@ -135,6 +142,7 @@ impl Config {
     /// The settings that `text` describes.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        config.queue.check()?;
         match config.journal.compression {
             0..=19 => Ok(config),
             level => Err(format!("journal.compression is {level}, and must be 0 to 19")),
@@ -157,6 +165,11 @@ impl Config {
             shutdown_deadline: Duration::from_millis(self.engine.shutdown_deadline_ms),
             ..EngineConfig::default()
         }
+    }
+
+    /// What every queue is opened with.
+    pub(crate) fn queue(&self) -> QueueConfig {
+        self.queue.config()
     }
 
     /// The journal's form of these settings.
@@ -197,7 +210,8 @@ mod tests {
 
     #[test]
     fn every_setting_is_in_the_example_and_is_read() {
-        let changed = EXAMPLE
+        let (without_queue, _) = EXAMPLE.split_once("[queue]").unwrap();
+        let changed = without_queue
             .replace("# key_file = \"", "key_file = \"")
             .lines()
             .map(|line| match line.split_once(" = ") {

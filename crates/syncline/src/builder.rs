@@ -9,6 +9,7 @@ use syncline_core::{
 };
 use syncline_engine::EngineConfig;
 use syncline_journal::{self as journal, KeyRing};
+use syncline_queue::QueueConfig;
 
 use crate::{directory::Syncline, layout::Layout};
 
@@ -36,6 +37,7 @@ pub struct Builder {
     pub(crate) engine: EngineConfig,
     pub(crate) journal: journal::Config,
     pub(crate) archive: Option<syncline_sql::SqliteConfig>,
+    pub(crate) queues: QueueConfig,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
 }
@@ -49,6 +51,7 @@ impl Builder {
             engine: EngineConfig::default(),
             journal: journal::Config::default(),
             archive: None,
+            queues: QueueConfig::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         }
@@ -87,6 +90,13 @@ impl Builder {
     /// Settings of the archive. Its path and keys are the directory's, whatever this says.
     pub fn archive(mut self, config: syncline_sql::SqliteConfig) -> Self {
         self.archive = Some(config);
+        self
+    }
+
+    /// Settings of the queues that are [opened](Syncline::queue) without their own; the defaults unless this is called. A path and
+    /// encryption are the directory's affair: a queue is refused that asks for them.
+    pub fn queues(mut self, config: QueueConfig) -> Self {
+        self.queues = config;
         self
     }
 

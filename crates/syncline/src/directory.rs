@@ -80,9 +80,10 @@ impl Syncline {
         let engine = Engine::new(builder.engine.clone());
         let (clock, random, layout) = (Arc::clone(&builder.clock), Arc::clone(&builder.random), builder.layout.clone());
         let key_id = builder.keys.current.as_ref().map(|key| key.id());
+        let of_queues = builder.queues.clone();
         let files = blocking::run("open directory", move || open_files(&builder)).await?;
         let Files { journal, report, archive } = files;
-        let queues = Queues::new(journal.clone(), Arc::clone(&clock));
+        let queues = Queues::new(journal.clone(), of_queues, Arc::clone(&clock));
         let parts = Parts {
             journal: Some(journal.clone()),
             archive: Some(Arc::clone(&archive) as Arc<dyn Archive>),
@@ -111,7 +112,7 @@ impl Syncline {
         &self.engine
     }
 
-    /// The queue called `name` on this directory, with the default settings where it is opened by this call. The same name
+    /// The queue called `name` on this directory, with the [settings of queues](Builder::queues) where it is opened by this call. The same name
     /// gives the same queue, until the directory is opened again.
     ///
     /// Queues stand beside the engine on one journal: the directory's encryption and compression are theirs, and

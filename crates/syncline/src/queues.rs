@@ -34,13 +34,15 @@ pub struct QueueLeft {
 #[derive(Debug, Clone)]
 pub(crate) struct Queues {
     journal: Journal,
+    /// Settings of those that are opened without their own.
+    config: QueueConfig,
     clock: Arc<dyn Clock>,
     open: Arc<Mutex<BTreeMap<String, SyncQueue>>>,
 }
 
 impl Queues {
-    pub(crate) fn new(journal: Journal, clock: Arc<dyn Clock>) -> Self {
-        Self { journal, clock, open: Arc::default() }
+    pub(crate) fn new(journal: Journal, config: QueueConfig, clock: Arc<dyn Clock>) -> Self {
+        Self { journal, config, clock, open: Arc::default() }
     }
 
     /// The queue called `name`; with `config`, settings that it has to have.
@@ -66,7 +68,7 @@ impl Queues {
             let message = format!("{QUEUES_MAX} queues are open, the most there may be");
             return Err(QueueError::StorageFull(Error::new(ErrorKind::Full, message)));
         }
-        let config = config.unwrap_or_default();
+        let config = config.unwrap_or_else(|| self.config.clone());
         let queue = SyncQueue::on_journal(&self.journal, &name, config, Arc::clone(&self.clock))?;
         open.insert(name, queue.clone());
         Ok(queue)

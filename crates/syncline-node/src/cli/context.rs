@@ -39,7 +39,8 @@ impl Context {
         let builder = Syncline::builder(&globals.dir)
             .keys(keys)
             .engine(config.engine())
-            .journal(config.journal());
+            .journal(config.journal())
+            .queues(config.queue());
         let settings = Settings {
             dir: globals.dir.clone(),
             builder,

@@ -136,3 +136,29 @@ fn an_export_beside_a_worker_has_each_item_once() {
     };
     assert_eq!(lines.iter().filter(is_late).count(), 300, "{}", exported.stderr);
 }
+
+#[test]
+fn settings_of_queues_come_from_the_file_of_the_directory() {
+    let place = Place::new();
+    place.run(["queue", "push", "x", "--id", "a"]);
+    let settings = "[queue]\nmax_capacity = 2\nbatch_size = 2\nbase_retry_delay = \"1h\"\ndead_letter_ttl = \"1ms\"\n";
+    fs::write(place.data().join("syncline.toml"), settings).unwrap();
+    place.run(["queue", "push", "x", "--id", "b", "--max-attempts", "1"]);
+    place.run(["queue", "push", "x", "--id", "c"]).check_refused(1, &["2"]);
+    place.run(["queue", "work", "--once", "--exec", "exit 1"]);
+    // Its delay is an hour at most, and above a second.
+    let retried = place.json(["queue", "inspect", "a"]);
+    assert_eq!(retried["status"], "scheduled", "{retried}");
+    place.run(["queue", "work", "--once", "--exec", "exit 1"]);
+    place.run(["queue", "push", "x", "--id", "d"]);
+    assert_eq!(place.run(["queue", "work", "--once", "--exec", "true"]).status, Some(0));
+    assert_eq!(place.run(["queue", "dead"]).text(), "", "its time was over");
+    fs::write(place.data().join("syncline.toml"), "[queue]\nmax_capacity = 0").unwrap();
+    place
+        .run(["queue", "stats"])
+        .check_refused(2, &["syncline.toml", "queue.max_capacity is 0: it must be above 0"]);
+    fs::write(place.data().join("syncline.toml"), "[queue]\nenable_encryption = true").unwrap();
+    place
+        .run(["queue", "stats"])
+        .check_refused(2, &["queue.enable_encryption is no setting here"]);
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use syncline::{
     Error, Result, Syncline,
     port::Clock as _,
-    queue::{QueueConfig, QueueError, SyncItem, SyncQueue},
+    queue::{QueueError, SyncItem, SyncQueue},
     rt::SystemClock,
 };
 
@@ -45,9 +45,7 @@ pub(crate) async fn events(syncline: &Syncline, name: &str) -> Result<Events> {
 }
 
 async fn open(syncline: &Syncline, name: &str) -> Result<SyncQueue> {
-    // With partitions: items without a partition are treated as ever.
-    let config = QueueConfig { enable_partitioning: true, ..QueueConfig::default() };
-    syncline.queue_with(name, config).await.map_err(error)
+    syncline.queue(name).await.map_err(error)
 }
 
 async fn tell(queue: &SyncQueue, ask: Ask, hands: Hands) -> Result<Told, QueueError> {
