@@ -47,7 +47,8 @@ pub use item::{
 };
 pub use metrics::{Dead, Distributions, Histogram, QueueMetrics, Ratio, Rejected, Throughput};
 pub use queue::{
-    ItemStream, JobContext, JobError, PushReceipt, QueueEvent, QueueEvents, SyncQueue, Worker, WorkerBuilder,
+    ItemStream, JobContext, JobError, PreparedPush, PushReceipt, QueueEvent, QueueEvents, SyncQueue, Worker,
+    WorkerBuilder,
 };
 pub use schedule::{MissedRuns, Recurring, Schedule};
 pub use state::Ending;

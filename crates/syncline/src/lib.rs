@@ -112,6 +112,27 @@ pub mod sql {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Pushed in a transaction, work is there exactly where the rows are that it is about:
+///
+#[cfg_attr(feature = "postgres", doc = "```no_run")]
+#[cfg_attr(not(feature = "postgres"), doc = "```text")]
+/// use serde_json::json;
+/// use syncline::{
+///     queue::{PostgresQueueStorage, Priority, SyncItem, SyncQueue},
+///     sql::postgres::caller::sqlx,
+/// };
+///
+/// # async fn order(pool: &sqlx::PgPool, storage: &PostgresQueueStorage, queue: &SyncQueue)
+/// # -> Result<(), Box<dyn std::error::Error>> {
+/// let mut tx = pool.begin().await?;
+/// sqlx::query("insert into orders (id) values ($1)").bind(7).execute(&mut *tx).await?;
+/// let push = queue.prepare(&[SyncItem::new(json!({"bill": 7}), Priority::High)])?;
+/// storage.push_in(&mut tx, &push.items, push.admission, push.now).await?;
+/// tx.commit().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub mod queue {
     pub use syncline_queue::*;
     #[cfg(feature = "postgres")]

@@ -17,6 +17,7 @@ mod observe;
 mod open;
 mod pace;
 mod pop;
+mod prepare;
 mod push;
 mod receipt;
 mod recur;
@@ -60,6 +61,7 @@ pub(crate) use self::scrape::WeakQueue;
 use self::{book::Book, events::Events, gate::Gate, key_pace::KeyPaces, leave::Brakes, upkeep::Upkeep, worker::Crews};
 pub use self::{
     events::{QueueEvent, QueueEvents},
+    prepare::PreparedPush,
     receipt::PushReceipt,
     stream::ItemStream,
     worker::{JobContext, JobError, Worker, WorkerBuilder},

@@ -128,11 +128,7 @@ impl Inner {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        let admission = Admission {
-            capacity: self.config.max_capacity as u64,
-            unique_ids: self.config.enable_deduplication,
-        };
-        let told = self.admit(items, admission).await?;
+        let told = self.admit(items, self.admission()).await?;
         self.note_pushed(items, &told);
         Ok(told)
     }
