@@ -3,7 +3,7 @@
 use crate::{cmd, error::Result, report::Outcome, tally};
 
 /// Crates that have models, in modules called `loom`.
-const CRATES: &[&str] = &["syncline-journal", "syncline-resilience"];
+const CRATES: &[&str] = &["syncline-journal", "syncline-queue", "syncline-resilience"];
 
 /// Runs every model. They are compiled with `--cfg syncline_loom` into a directory of their own,
 /// so that the flag does not throw away what the other steps built.

@@ -37,6 +37,7 @@ mod queue;
 mod schedule;
 mod state;
 mod storage;
+mod sync;
 
 pub use config::{CompressionService, Durability, EncryptionService, JobBreaker, JobFailures, QueueConfig, Rate};
 pub use error::{QueueError, QueueResult};

@@ -1,12 +1,18 @@
 //! Wake-ups for those who wait for items: none is lost, and nobody polls.
 //!
-//! A waiter listens, then looks, then [arms](Bell::arm) its alarm for the next due time, then sleeps. Whoever makes an item
+//! A waiter listens, then looks, then [arms](Bell::arm) its alarm for the next due time, then sleeps; every interleaving of
+//! that order is modelled beside this file. Whoever makes an item
 //! ready rings; whoever makes something due later says [when](Bell::due), and only those are woken whose alarms are later.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+#[cfg(all(test, syncline_loom))]
+mod loom_models;
 
 use syncline_core::Instant;
-use tokio::sync::{Notify, futures::Notified};
+
+use crate::sync::{
+    Notified, Notify,
+    atomic::{AtomicBool, AtomicU64, Ordering::SeqCst, fence},
+};
 
 /// Who waits for items, and until when.
 #[derive(Debug, Default)]
@@ -48,6 +54,7 @@ impl Bell {
     pub(super) fn due(&self, at: Instant) {
         // In this order: a waiter that arms after this load sees the change, for `arm` goes the other way round.
         self.changes.fetch_add(1, SeqCst);
+        fence(SeqCst);
         if millis(at) < self.latest.load(SeqCst) {
             self.ring_all();
         }
@@ -56,6 +63,7 @@ impl Bell {
     /// Whether a waiter that remembered `seen` may sleep until `at`; otherwise it has to look again.
     pub(super) fn arm(&self, seen: u64, at: Option<Instant>) -> bool {
         self.latest.fetch_max(at.map_or(u64::MAX, millis), SeqCst);
+        fence(SeqCst);
         self.changes.load(SeqCst) == seen
     }
 
@@ -106,7 +114,7 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(syncline_loom)))]
 mod tests {
     use std::{
         pin::pin,

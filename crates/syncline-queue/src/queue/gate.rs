@@ -1,13 +1,14 @@
 //! Who may still enter, and who is inside: one word.
 
-use std::{
-    pin::pin,
-    sync::atomic::{AtomicU64, Ordering::SeqCst},
+use std::pin::pin;
+
+use crate::{
+    QueueError, QueueResult,
+    sync::{
+        Notify,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
 };
-
-use tokio::sync::Notify;
-
-use crate::{QueueError, QueueResult};
 
 /// No more pushes and pops.
 const DRAINING: u64 = 1 << 62;
@@ -85,7 +86,42 @@ impl Drop for Pass<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, syncline_loom))]
+mod loom_models {
+    use loom::sync::Arc;
+
+    use super::*;
+
+    /// Calls that are inside when it drains are waited for, others are refused, and who waits is woken by the last that leaves.
+    #[test]
+    fn it_is_empty_when_nobody_is_inside_and_says_so() {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(|| {
+            let (gate, inside) = (Arc::new(Gate::default()), Arc::new(AtomicU64::new(0)));
+            let callers: Vec<_> = (0..2)
+                .map(|_| {
+                    let (gate, inside) = (Arc::clone(&gate), Arc::clone(&inside));
+                    loom::thread::spawn(move || {
+                        if let Ok(pass) = gate.enter(Errand::Work) {
+                            inside.fetch_add(1, SeqCst);
+                            inside.fetch_sub(1, SeqCst);
+                            drop(pass);
+                        }
+                    })
+                })
+                .collect();
+            gate.drain();
+            loom::future::block_on(gate.emptied());
+            assert_eq!(inside.fetch_add(0, SeqCst), 0, "somebody was let in, and is inside still");
+            for caller in callers {
+                caller.join().unwrap();
+            }
+        });
+    }
+}
+
+#[cfg(all(test, not(syncline_loom)))]
 mod tests {
     use std::task::{Context, Waker};
 
