@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::{Bytes, BytesMut};
 use syncline_core::{Result, port::Disk};
 
 use crate::{
@@ -31,6 +32,7 @@ impl Plan {
 
     /// Hands every record to `apply`, in order.
     pub(crate) fn run(&self, mut apply: impl FnMut(Entry)) -> Result<()> {
+        let mut room = Room::default();
         for segment in &self.segments {
             each_frame(&*self.disk, segment, segment::HEADER_LEN as u64, |header, plain| {
                 // What stands behind the segment's end is repeated in its successor.
@@ -38,7 +40,7 @@ impl Plan {
                     for (index, (stream, record)) in Records::new(plain).enumerate() {
                         let seq = header.first_seq + index as u64;
                         if stream == self.stream && seq >= self.from {
-                            apply(Entry { seq: Seq::new(seq), payload: record.to_vec().into() });
+                            apply(Entry { seq: Seq::new(seq), payload: room.copy(record) });
                         }
                     }
                 }
@@ -46,6 +48,24 @@ impl Plan {
             })?;
         }
         Ok(())
+    }
+}
+
+/// Records from this length on are copied into memory that is used again.
+const LARGE_BYTES: usize = 64 * 1_024;
+
+/// Room for copies of large records: the same again where the owner let go of the one before.
+#[derive(Default)]
+struct Room(BytesMut);
+
+impl Room {
+    /// A copy of its own: an owner may keep it for long.
+    fn copy(&mut self, record: &[u8]) -> Bytes {
+        if record.len() < LARGE_BYTES {
+            return Bytes::copy_from_slice(record);
+        }
+        self.0.extend_from_slice(record);
+        self.0.split().freeze()
     }
 }
 

@@ -32,7 +32,8 @@ impl<B> State<B> {
     }
 
     fn push(&mut self, push: Push<B>) -> Applied<B> {
-        let reserved = self.slab.by_seq(push.seq);
+        // In recovery most are new, and each look-up of what is not there costs as much as putting it in.
+        let reserved = if push.seq < self.next_seq { self.slab.by_seq(push.seq) } else { None };
         if reserved.is_some_and(|at| self.slab.get(at).is_some_and(|slot| slot.phase != Phase::Reserved)) {
             return Applied::Moot;
         }
