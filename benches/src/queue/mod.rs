@@ -1,10 +1,11 @@
 //! The queue's room: durable pushes and whole job cycles beside hand-written queues on SQLite, fjall and redb, and beside
-//! yaque and Redis; calls in memory, and the scheduler alone.
+//! yaque and Redis; calls in memory, and the scheduler alone; a backlog whose payloads are on disk.
 
 mod api;
 mod clock;
 mod jobs;
 mod load;
+mod payloads;
 mod resident;
 mod rounds;
 mod rows;
@@ -30,6 +31,8 @@ struct Plan {
     /// Items that wait while the scheduler is measured, and pairs of each turn.
     backlog: u64,
     pairs: usize,
+    /// The backlog whose payloads are on disk.
+    payloads: payloads::Size,
 }
 
 impl Plan {
@@ -39,6 +42,7 @@ impl Plan {
         memory_rounds: 9,
         backlog: 5_000_000,
         pairs: 1_000_000,
+        payloads: payloads::Size { items: 5_000_000, drained: 1_000_000, rounds: 3 },
     };
     const QUICK: Self = Self {
         rounds: 2,
@@ -46,6 +50,7 @@ impl Plan {
         memory_rounds: 3,
         backlog: 5_000_000,
         pairs: 200_000,
+        payloads: payloads::Size { items: 200_000, drained: 50_000, rounds: 3 },
     };
 }
 
@@ -59,5 +64,6 @@ pub(crate) fn run(scratch: &Scratch, quick: bool) -> Result<Vec<Measure>> {
     let mut measures = scheduler::run(plan)?;
     measures.extend(api::run(&runtime, plan)?);
     measures.extend(rounds::run(scratch, &runtime, plan, stores::is_there)?);
+    measures.extend(payloads::run(scratch, &runtime, plan.payloads)?);
     Ok(measures)
 }
