@@ -5,7 +5,7 @@ const CHUNK: usize = 1_024;
 
 /// Values by number.
 #[derive(Debug)]
-pub(super) struct Chunks<T> {
+pub(crate) struct Chunks<T> {
     /// All but the last are full.
     chunks: Vec<Vec<T>>,
 }
@@ -17,21 +17,21 @@ impl<T> Default for Chunks<T> {
 }
 
 impl<T> Chunks<T> {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         let last = self.chunks.last().map_or(0, Vec::len);
         self.chunks.len().saturating_sub(1) * CHUNK + last
     }
 
-    pub(super) fn get(&self, at: u32) -> Option<&T> {
+    pub(crate) fn get(&self, at: u32) -> Option<&T> {
         self.chunks.get(at as usize / CHUNK)?.get(at as usize % CHUNK)
     }
 
-    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
         self.chunks.get_mut(at as usize / CHUNK)?.get_mut(at as usize % CHUNK)
     }
 
     /// Adds a value and returns its number; `None` when there is none left.
-    pub(super) fn push(&mut self, value: T) -> Option<u32> {
+    pub(crate) fn push(&mut self, value: T) -> Option<u32> {
         let at = u32::try_from(self.len()).ok()?;
         match self.chunks.last_mut().filter(|last| last.len() < CHUNK) {
             Some(last) => last.push(value),
@@ -47,14 +47,14 @@ impl<T> Chunks<T> {
     }
 
     /// The values from this number on.
-    pub(super) fn iter_from(&self, at: u32) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter_from(&self, at: u32) -> impl Iterator<Item = &T> {
         let rest = self.chunks.get(at as usize / CHUNK..).unwrap_or_default();
         rest.iter().flatten().skip(at as usize % CHUNK)
     }
 
     /// Bytes that are taken.
     #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let values: usize = self.chunks.iter().map(Vec::capacity).sum();
         values * size_of::<T>() + self.chunks.capacity() * size_of::<Vec<T>>()
     }

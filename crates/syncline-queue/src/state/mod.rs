@@ -15,6 +15,8 @@ mod apply;
 mod armed;
 mod ask;
 mod chunks;
+#[cfg(test)]
+mod cost_tests;
 mod counts;
 mod dedup;
 mod ended;
@@ -39,12 +41,14 @@ use std::collections::BTreeMap;
 
 pub use self::ended::Ending;
 pub(crate) use self::{
+    chunks::Chunks,
     counts::Counts,
     ended::Ended,
     entry::{Dedup, Entry, Push},
     id::{Id, ROOM},
     moved::{Moved, Stand},
     slot::{Extra, Millis, Phase, Slot},
+    table::Table,
 };
 use self::{dedup::Dedups, lanes::Lanes, leases::Leases, order::Order, slab::Slab};
 

@@ -82,10 +82,14 @@ impl<B> Slab<B> {
     }
 
     pub(crate) fn get(&self, at: u32) -> Option<&Slot<B>> {
+        #[cfg(test)]
+        super::cost_tests::visit();
         self.places.get(at)?.slot()
     }
 
     pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut Slot<B>> {
+        #[cfg(test)]
+        super::cost_tests::visit();
         self.places.get_mut(at)?.slot_mut()
     }
 
@@ -129,20 +133,26 @@ impl<B> Slab<B> {
 
     pub(crate) fn by_seq(&self, seq: u64) -> Option<u32> {
         self.by_seq
-            .find(self.hasher.hash_one(seq), |at| self.get(at).is_some_and(|slot| slot.seq == seq))
+            .find(seq_hash(&self.hasher, seq), |at| self.get(at).is_some_and(|slot| slot.seq == seq))
     }
 
     /// Puts an item in; `None` when there is no number left.
     pub(crate) fn insert(&mut self, slot: Slot<B>) -> Option<u32> {
-        let (id_hash, seq_hash) = (self.hasher.hash_one(&slot.id), self.hasher.hash_one(slot.seq));
+        let (id, seq) = (self.hasher.hash_one(&slot.id), seq_hash(&self.hasher, slot.seq));
         let at = self.place(slot)?;
         let is_first = self.join_twins(at);
         let Self { places, by_id, by_seq, hasher, .. } = self;
-        let slot = |at: u32| places.get(at).and_then(Place::slot);
-        if is_first {
-            by_id.insert(id_hash, at, |at| slot(at).map_or(0, |slot| hasher.hash_one(&slot.id)));
+        let slot = |at: u32| {
+            #[cfg(test)]
+            super::cost_tests::visit();
+            places.get(at).and_then(Place::slot)
+        };
+        let id_of = |at: u32| slot(at).map_or(0, |slot| hasher.hash_one(&slot.id));
+        if is_first && by_id.insert(id, at, id_of) {
+            by_seq.insert_as_it_is(seq, at);
+        } else {
+            by_seq.insert(seq, at, |at| slot(at).map_or(0, |slot| seq_hash(hasher, slot.seq)));
         }
-        by_seq.insert(seq_hash, at, |at| slot(at).map_or(0, |slot| hasher.hash_one(slot.seq)));
         Some(at)
     }
 
@@ -171,7 +181,7 @@ impl<B> Slab<B> {
             self.taken -= 1;
         }
         self.leave_id(at, &slot);
-        self.by_seq.remove(self.hasher.hash_one(slot.seq), at);
+        self.by_seq.remove(seq_hash(&self.hasher, slot.seq), at);
         Some(slot)
     }
 
@@ -223,4 +233,10 @@ impl<B> Slab<B> {
     pub(crate) fn bytes(&self) -> usize {
         self.places.bytes() + self.by_id.bytes() + self.by_seq.bytes()
     }
+}
+
+/// Neighbours share a bucket, because they are pushed and taken together; what differs in their hashes is their tags.
+fn seq_hash(hasher: &DefaultHashBuilder, seq: u64) -> u64 {
+    const NEIGHBOURS: u64 = 2;
+    hasher.hash_one(seq / NEIGHBOURS) ^ (seq % NEIGHBOURS) << 56
 }

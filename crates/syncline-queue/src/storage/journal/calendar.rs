@@ -28,14 +28,21 @@ impl Inner {
                 entries.push(entry);
             }
         }
-        while let Some(first) = self.pinned.first_entry()
-            && first.key().0 <= time
-        {
+        reaped.more |= self.unpin(time);
+        self.forget_ends(time);
+        (reaped, entries)
+    }
+
+    /// Gives up the records of keys that are free; returns whether there are more.
+    fn unpin(&mut self, time: Millis) -> bool {
+        for _ in 0..REAP_MAX {
+            let Some(first) = self.pinned.first_entry().filter(|first| first.key().0 <= time) else {
+                return false;
+            };
             let home = first.remove();
             self.leave(home);
         }
-        self.forget_ends(time);
-        (reaped, entries)
+        true
     }
 
     pub(super) fn extend(&mut self, lease: &Lease, by: Duration, now: Moment) -> bool {
@@ -46,5 +53,27 @@ impl Inner {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syncline_core::{Instant, WallTime};
+
+    use super::*;
+
+    /// What went wrong: one call gave up the records of all keys that had become free since the last one.
+    #[test]
+    fn one_call_gives_up_the_records_of_a_few_keys() {
+        let mut inner = Inner::default();
+        for seq in 0..100 {
+            inner.pinned.insert((5, seq), 7);
+        }
+        inner.homes.insert(7, 100);
+        let now = Moment { wall: WallTime::default(), steady: Instant::default() };
+        assert!(inner.reap(now, 5).0.more);
+        assert_eq!((inner.pinned.len(), inner.homes.get(&7)), (36, Some(&36)));
+        assert!(!inner.reap(now, 5).0.more);
+        assert!(inner.pinned.is_empty() && inner.homes.is_empty());
     }
 }
