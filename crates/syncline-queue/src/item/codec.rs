@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_core::{Error, ErrorKind, Priority, Result, WallTime, limits::CONTENT_BYTES_MAX};
@@ -15,6 +15,10 @@ use super::{Dedup, SyncItem};
 use crate::{QueueError, QueueResult};
 
 const VERSION: u8 = 1;
+/// Where the head begins.
+const HEAD_AT: usize = 5;
+/// Bytes that most items fit into.
+const ROOM: usize = 256;
 /// Deepest payload that can be read back: the bound of serde_json's reader.
 const DEPTH_MAX: usize = 127;
 
@@ -47,17 +51,19 @@ pub(super) fn encode(item: &SyncItem) -> QueueResult<Bytes> {
         return Err(QueueError::InvalidItem(format!("its payload is nested deeper than {DEPTH_MAX} levels")));
     }
     let unwritable = |error: serde_json::Error| QueueError::InvalidItem(error.to_string());
-    let head = serde_json::to_vec(&head_of(item)).map_err(unwritable)?;
-    let payload = serde_json::to_vec(&item.payload).map_err(unwritable)?;
-    let bytes = 1 + 4 + head.len() + payload.len();
-    let head_len = u32::try_from(head.len()).ok().filter(|_| bytes <= CONTENT_BYTES_MAX);
-    let head_len = head_len.ok_or(QueueError::ItemTooLarge { bytes, bytes_max: CONTENT_BYTES_MAX })?;
-    let mut body = BytesMut::with_capacity(bytes);
-    body.put_u8(VERSION);
-    body.put_u32_le(head_len);
-    body.put_slice(&head);
-    body.put_slice(&payload);
-    Ok(body.freeze())
+    let mut body = Vec::with_capacity(ROOM);
+    body.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
+    serde_json::to_writer(&mut body, &head_of(item)).map_err(unwritable)?;
+    let head = body.len() - HEAD_AT;
+    serde_json::to_writer(&mut body, &item.payload).map_err(unwritable)?;
+    let bytes = body.len();
+    let head = u32::try_from(head).ok().filter(|_| bytes <= CONTENT_BYTES_MAX);
+    let head = head.ok_or(QueueError::ItemTooLarge { bytes, bytes_max: CONTENT_BYTES_MAX })?;
+    if let Some(place) = body.get_mut(1..HEAD_AT) {
+        place.copy_from_slice(&head.to_le_bytes());
+    }
+    // Without the room that was not needed, for it may stay for long.
+    Ok(Bytes::copy_from_slice(&body))
 }
 
 /// The item of these bytes, without what its storage knows of it.
@@ -86,7 +92,7 @@ pub(super) fn decode(body: &[u8]) -> Result<SyncItem> {
         scheduled_at: head.scheduled_ms.map(WallTime::from_millis),
         expires_at: head.expires_ms.map(WallTime::from_millis),
         dedup: head.dedup,
-        ..SyncItem::with_id(String::new(), payload, Priority::default())
+        ..SyncItem::made_at(WallTime::default(), String::new(), payload, Priority::default())
     })
 }
 

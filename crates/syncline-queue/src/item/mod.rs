@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_core::{
-    Priority, Result, WallTime,
+    Priority, Result as CoreResult, WallTime,
     port::{Claimed, Clock as _, DeadReason, DedupKey, NewItem, Stored},
     rt::SystemClock,
 };
@@ -108,8 +108,12 @@ impl SyncItem {
 
     /// An item of this id.
     pub fn with_id(id: impl Into<String>, payload: Value, priority: Priority) -> Self {
+        Self::made_at(SystemClock.wall(), id.into(), payload, priority)
+    }
+
+    fn made_at(created_at: WallTime, id: String, payload: Value, priority: Priority) -> Self {
         Self {
-            id: id.into(),
+            id,
             payload,
             priority,
             max_retries: DEFAULT_MAX_RETRIES,
@@ -118,7 +122,7 @@ impl SyncItem {
             correlation_id: None,
             metadata: BTreeMap::new(),
             partition_key: None,
-            created_at: SystemClock.wall(),
+            created_at,
             scheduled_at: None,
             expires_at: None,
             dedup: None,
@@ -201,13 +205,21 @@ impl SyncItem {
     }
 
     /// The item that was handed out.
-    pub(crate) fn from_claimed(claimed: &Claimed) -> QueueResult<Self> {
-        let item = Self {
-            status: ItemStatus::Processing,
-            retry_count: u32::from(claimed.attempt).saturating_sub(1),
-            lease_token: Some(claimed.token),
-            ..Self::read(claimed)?
+    ///
+    /// # Errors
+    ///
+    /// What was handed out, and why it cannot be read.
+    pub(crate) fn from_claimed(mut claimed: Claimed) -> Result<Self, Box<(Claimed, QueueError)>> {
+        let mut item = match Self::content(&claimed) {
+            Ok(item) => item,
+            Err(error) => return Err(Box::new((claimed, error))),
         };
+        item.id = claimed.id;
+        item.priority = claimed.priority;
+        item.status = ItemStatus::Processing;
+        item.retry_count = u32::from(claimed.attempt).saturating_sub(1);
+        item.lease_token = Some(claimed.token);
+        item.error_message = claimed.errors.pop();
         Ok(item)
     }
 
@@ -245,25 +257,27 @@ impl SyncItem {
     }
 
     /// The item of these bytes, without its id and its level.
-    pub(crate) fn of_body(body: &[u8]) -> Result<Self> {
+    pub(crate) fn of_body(body: &[u8]) -> CoreResult<Self> {
         codec::decode(body)
     }
 
     fn read(claimed: &Claimed) -> QueueResult<Self> {
+        Ok(Self {
+            id: claimed.id.clone(),
+            priority: claimed.priority,
+            error_message: claimed.errors.last().cloned(),
+            ..Self::content(claimed)?
+        })
+    }
+
+    /// What its storage does not know of it.
+    fn content(claimed: &Claimed) -> QueueResult<Self> {
         let kept = if Tick::is_one(&claimed.body) {
             Tick::read(&claimed.body).and_then(|tick| tick.shown())
         } else {
             codec::decode(&claimed.body)
         };
-        let kept = kept.map_err(|error| {
-            QueueError::Corrupted(error.context(format!("the content of the item {:?}", claimed.id)))
-        })?;
-        Ok(Self {
-            id: claimed.id.clone(),
-            priority: claimed.priority,
-            error_message: claimed.errors.last().cloned(),
-            ..kept
-        })
+        kept.map_err(|error| QueueError::Corrupted(error.context(format!("the content of the item {:?}", claimed.id))))
     }
 }
 

@@ -4,15 +4,19 @@ use std::{collections::VecDeque, time::Duration};
 
 use hashbrown::HashMap;
 use syncline_core::{
-    Instant, WallTime,
+    Instant,
     port::{Claimed, Moment, QueueStats},
 };
 
-use super::dead_ttl::DeadEnds;
+use super::{
+    dead_ttl::DeadEnds,
+    holds::{Held, Holds},
+};
 use crate::{
     ItemStatus, QueueConfig,
     metrics::{Tally, Took},
-    storage::{QueueClock, Retention},
+    state::Id,
+    storage::Retention,
 };
 
 /// Bytes that the note of an end takes beside its id, about.
@@ -24,22 +28,9 @@ pub(super) struct Book {
     pub(super) tally: Tally,
     /// As the storage last said.
     pub(super) stats: QueueStats,
-    clock: QueueClock,
-    held: HashMap<String, Held>,
+    held: Holds,
     ended: Ended,
     pub(super) dead_ends: DeadEnds,
-}
-
-/// An item that was handed out here.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
-    token: u64,
-    /// The number of the attempt.
-    pub(super) attempt: u16,
-    /// A time that the storage has seen.
-    pub(super) eligible_at: WallTime,
-    since: Instant,
-    until: Instant,
 }
 
 impl Book {
@@ -47,18 +38,10 @@ impl Book {
         Self {
             tally: Tally::new(now),
             stats: QueueStats::default(),
-            clock: QueueClock::default(),
-            held: HashMap::new(),
+            held: Holds::default(),
             ended: Ended { retention: config.retention(), ..Ended::default() },
             dead_ends: DeadEnds::new(config.dead_letter_ttl, now),
         }
-    }
-
-    /// The moment, with a calendar that never goes back, so that no delay ends early; and how far the calendar was set forward
-    /// since the moment before.
-    pub(super) fn moment(&mut self, now: Moment) -> (Moment, Duration) {
-        let leap = self.clock.leap(now);
-        (Moment { wall: WallTime::from_millis(self.clock.at(now)), ..now }, leap)
     }
 
     /// Items were handed out under leases of `lease`.
@@ -73,37 +56,40 @@ impl Book {
                 since: now.steady,
                 until: now.steady + lease,
             };
-            self.held.insert(one.id.clone(), held);
+            self.held.insert(one.id.as_str().into(), held);
         }
     }
 
     /// What is held under this lease, or under any.
     pub(super) fn held(&self, id: &str, token: Option<u64>) -> Option<Held> {
-        self.held.get(id).filter(|held| token.is_none_or(|token| token == held.token)).copied()
+        self.held
+            .get(&Id::from(id))
+            .filter(|held| token.is_none_or(|token| token == held.token))
+            .copied()
     }
 
     /// Nobody holds it any more; returns for how long somebody did.
     pub(super) fn let_go(&mut self, id: &str, token: Option<u64>, now: Instant) -> Option<Took> {
-        let held = self.held(id, token)?;
-        self.held.remove(id);
+        let id = Id::from(id);
+        let held = self.held.get(&id).filter(|held| token.is_none_or(|token| token == held.token)).copied()?;
+        self.held.remove(&id);
         Some(Took { time: now.saturating_since(held.since), attempt: held.attempt })
     }
 
     /// A lease goes on until `until`.
     pub(super) fn extended(&mut self, id: &str, token: Option<u64>, until: Instant) {
-        if let Some(held) = self.held.get_mut(id).filter(|held| token.is_none_or(|token| token == held.token)) {
+        if let Some(held) = self
+            .held
+            .get_mut(&Id::from(id))
+            .filter(|held| token.is_none_or(|token| token == held.token))
+        {
             held.until = until;
         }
     }
 
-    /// Whether it was handed out here, under a lease that may go on.
-    pub(super) fn is_held(&self, id: &str) -> bool {
-        self.held.contains_key(id)
-    }
-
-    /// Forgets leases that are over.
-    pub(super) fn forget_leases(&mut self, now: Instant) {
-        self.held.retain(|_, held| held.until > now);
+    /// Looks for leases that are over at up to `most` places, and forgets them: returns whose they were.
+    pub(super) fn forget_leases(&mut self, now: Instant, most: usize) -> Vec<Id> {
+        self.held.sweep(now, most)
     }
 
     /// An item ended as `status` says.

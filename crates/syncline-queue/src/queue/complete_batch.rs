@@ -54,7 +54,7 @@ impl Inner {
         }
         let settlements: Vec<_> = items.iter().map(completion).collect();
         let under_way = UnderWay::new(&self.bell);
-        let told = self.watched(self.storage().settle(&settlements, self.now())).await;
+        let told = self.watched(self.store.settle(&settlements, self.now())).await;
         under_way.done();
         let mut others = Vec::new();
         for (Settlement { lease, .. }, settled) in settlements.into_iter().zip(told?) {

@@ -19,7 +19,7 @@ use super::{
     Bell, Inner,
     pace::{Pace, Paid},
 };
-use crate::{JobFailures, QueueConfig};
+use crate::{JobFailures, QueueConfig, state::Id};
 
 /// The leave to work on one item: its outcome is told to the breaker. Dropped it tells nothing, and a probe's place is free.
 type JobPermit = OwnedPermit<Arc<dyn Clock>>;
@@ -33,7 +33,7 @@ pub(super) struct Brakes {
     jobs: Option<Arc<CircuitBreaker<Arc<dyn Clock>>>>,
     counts: JobFailures,
     /// Of what is in hand: the number of its lease, and the leave.
-    in_hand: Mutex<HashMap<String, (u64, JobPermit)>>,
+    in_hand: Mutex<HashMap<Id, (u64, JobPermit)>>,
     pace: Option<Pace>,
 }
 
@@ -100,10 +100,13 @@ impl Brakes {
 
     /// Tells the breaker how the job of an item that is in hand ended.
     pub(super) fn judge(&self, id: &str, token: Option<u64>, settled: Settled) {
+        if self.jobs.is_none() {
+            return;
+        }
         let permit = {
-            let mut in_hand = self.in_hand();
-            let is_it = in_hand.get(id).is_some_and(|(own, _)| token.is_none_or(|token| token == *own));
-            if is_it { in_hand.remove(id) } else { None }
+            let (id, mut in_hand) = (Id::from(id), self.in_hand());
+            let is_it = in_hand.get(&id).is_some_and(|(own, _)| token.is_none_or(|token| token == *own));
+            if is_it { in_hand.remove(&id) } else { None }
         };
         let Some((_, permit)) = permit else { return };
         match settled {
@@ -115,11 +118,16 @@ impl Brakes {
     }
 
     /// Those that nobody has any more say nothing.
-    pub(super) fn keep(&self, is_held: impl Fn(&str) -> bool) {
-        self.in_hand().retain(|id, _| is_held(id));
+    pub(super) fn forget(&self, ids: &[Id]) {
+        if self.jobs.is_some() && !ids.is_empty() {
+            let mut in_hand = self.in_hand();
+            for id in ids {
+                in_hand.remove(id);
+            }
+        }
     }
 
-    fn in_hand(&self) -> MutexGuard<'_, HashMap<String, (u64, JobPermit)>> {
+    fn in_hand(&self) -> MutexGuard<'_, HashMap<Id, (u64, JobPermit)>> {
         // Each critical section leaves it whole, so a panic elsewhere does not spoil it.
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -138,16 +146,19 @@ impl Leave<'_> {
             paid.spend(claimed.len());
         }
         self.most = self.most.saturating_sub(claimed.len());
+        if self.permits.is_empty() {
+            return;
+        }
         let permits = self.permits.drain(..claimed.len().min(self.permits.len()));
         let mut in_hand = self.brakes.in_hand();
         for (one, permit) in claimed.iter().zip(permits) {
-            in_hand.insert(one.id.clone(), (one.token, permit));
+            in_hand.insert(one.id.as_str().into(), (one.token, permit));
         }
     }
 }
 
 impl Inner {
-    pub(super) fn leave(&self, most: usize) -> Leave<'_> {
-        self.brakes.release(most, self.clock.now(), &self.bell)
+    pub(super) fn leave(&self, most: usize, now: Instant) -> Leave<'_> {
+        self.brakes.release(most, now, &self.bell)
     }
 }

@@ -156,8 +156,10 @@ impl Inner {
     }
 
     pub(super) fn live_now(&self) -> u64 {
-        let stats = self.stats_now();
-        sum(&stats.waiting) + sum(&stats.leased)
+        self.store.live().unwrap_or_else(|| {
+            let stats = self.stats_now();
+            sum(&stats.waiting) + sum(&stats.leased)
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bell;
 mod book;
+mod calendar;
 mod complete_batch;
 mod dead;
 mod dead_ttl;
@@ -10,6 +11,7 @@ mod extend;
 mod gate;
 mod give_back;
 mod history;
+mod holds;
 mod key_pace;
 mod leave;
 mod look;
@@ -28,6 +30,7 @@ mod settle;
 mod shared;
 mod shutdown;
 mod stage;
+mod store;
 mod stream;
 mod telemetry;
 mod upkeep;
@@ -49,7 +52,6 @@ use syncline_core::{
     Error, ErrorKind, Instant, Result,
     port::{Clock, Moment, QueueStorage},
 };
-use syncline_journal::Journal;
 use syncline_resilience::{Backoff, CircuitBreaker, retry::Jitter};
 use tokio::sync::Notify;
 
@@ -58,7 +60,10 @@ pub(crate) use self::bell::Bell;
 pub(crate) use self::open::settings;
 #[cfg(feature = "prometheus")]
 pub(crate) use self::scrape::WeakQueue;
-use self::{book::Book, events::Events, gate::Gate, key_pace::KeyPaces, leave::Brakes, upkeep::Upkeep, worker::Crews};
+use self::{
+    book::Book, calendar::Calendar, events::Events, gate::Gate, key_pace::KeyPaces, leave::Brakes, store::Store,
+    upkeep::Upkeep, worker::Crews,
+};
 pub use self::{
     events::{QueueEvent, QueueEvents},
     prepare::PreparedPush,
@@ -66,7 +71,7 @@ pub use self::{
     stream::ItemStream,
     worker::{JobContext, JobError, Worker, WorkerBuilder},
 };
-use crate::{JournalQueueStorage, MemoryQueueStorage, QueueConfig, QueueError, QueueResult};
+use crate::{QueueConfig, QueueError, QueueResult};
 
 /// Failures of the storage in a row after which pushes are refused.
 const BREAKER_FAILURES: u32 = 10;
@@ -130,36 +135,10 @@ struct Inner {
     /// Who works here, so that a cancel reaches them.
     crews: Crews,
     events: Events,
+    calendar: Calendar,
     book: Mutex<Book>,
     #[cfg(feature = "otel")]
     instruments: std::sync::OnceLock<telemetry::Instruments>,
-}
-
-/// Where the items are.
-enum Store {
-    Memory(Box<MemoryQueueStorage>),
-    Journal {
-        storage: JournalQueueStorage,
-        journal: Journal,
-        /// Whether others stand on the journal too, so that it does not end with this queue.
-        is_shared: bool,
-    },
-    Given(Arc<dyn QueueStorage>),
-}
-
-impl Store {
-    fn port(&self) -> &dyn QueueStorage {
-        match self {
-            Self::Memory(storage) => &**storage,
-            Self::Journal { storage, .. } => storage,
-            Self::Given(storage) => &**storage,
-        }
-    }
-
-    /// Whether it answers at once what it is asked, and tells the bell of all that it carries out.
-    fn is_own(&self) -> bool {
-        !matches!(self, Self::Given(_))
-    }
 }
 
 impl SyncQueue {
@@ -189,6 +168,7 @@ impl SyncQueue {
             upkeep: Upkeep::new(&config, now),
             crews: Crews::default(),
             events: Events::default(),
+            calendar: Calendar::default(),
             book: Mutex::new(Book::new(now, &config)),
             #[cfg(feature = "otel")]
             instruments: std::sync::OnceLock::new(),
@@ -221,7 +201,7 @@ impl Inner {
 
     fn now(&self) -> Moment {
         let now = Moment { wall: self.clock.wall(), steady: self.clock.now() };
-        let (now, leap) = self.book().moment(now);
+        let (now, leap) = self.calendar.moment(now);
         if leap >= LEAP_MIN {
             // Alarms are the steady clock's: what is due by the calendar now is before them.
             self.bell.ring_all();

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use syncline_core::port::{Buried, Claim, Claimed, DeadReason, Handed, Lease, QueueOutcome, Settled, Settlement};
+use syncline_core::port::{
+    Buried, Claim, Claimed, DeadReason, Handed, Lease, Moment, QueueOutcome, Settled, Settlement,
+};
 
 use super::{
     Inner, QueueEvent, SyncQueue,
@@ -68,31 +70,33 @@ impl Inner {
         if most == 0 {
             return Ok(Vec::new());
         }
-        let now = self.clock.now();
-        if self.upkeep.is_due(now) || self.is_dead_end_due(now) {
+        let mut now = self.now();
+        if self.upkeep.is_due(now.steady) || self.is_dead_end_due(now.steady) {
             self.keep_up().await?;
+            now = self.now();
         }
-        let mut leave = self.leave(most);
+        let mut leave = self.leave(most, now.steady);
         loop {
-            let items = self.claim(&mut leave).await?;
+            let items = self.claim(&mut leave, now).await?;
             if !items.is_empty() {
                 return Ok(items);
             }
-            let due = self.watched(self.storage().next_due(self.config.in_hand(), self.now())).await?;
+            now = self.now();
+            let due = self.watched(self.storage().next_due(self.config.in_hand(), now)).await?;
             if due != Some(Duration::ZERO) {
                 return Ok(items);
             }
             // A claim passes only so much that is of no use any more. Once that is put away, what is left is for claims.
             if self.keep_up().await? == 0 {
-                return self.claim(&mut leave).await;
+                return self.claim(&mut leave, self.now()).await;
             }
         }
     }
 
-    async fn claim(&self, leave: &mut Leave<'_>) -> QueueResult<Vec<SyncItem>> {
-        let mut put_off = 0;
+    async fn claim(&self, leave: &mut Leave<'_>, begun: Moment) -> QueueResult<Vec<SyncItem>> {
+        let (mut put_off, mut begun) = (0, Some(begun));
         while leave.most > 0 {
-            let now = self.now();
+            let now = begun.take().unwrap_or_else(|| self.now());
             let claim = Claim {
                 most: leave.most,
                 lease: self.config.lease_duration,
@@ -100,15 +104,20 @@ impl Inner {
                 in_hand: self.config.in_hand(),
             };
             let under_way = UnderWay::new(&self.bell);
-            let claimed = self.watched(self.storage().claim(claim, now)).await;
+            let claimed = self.watched(self.store.claim(claim, now)).await;
             under_way.done();
             let Handed { items: claimed, buried } = claimed?;
             self.note_buried(&buried);
             if claimed.is_empty() {
                 return Ok(Vec::new());
             }
-            let (ticks, claimed): (Vec<_>, Vec<_>) = claimed.into_iter().partition(|one| Tick::is_one(&one.body));
-            if !ticks.is_empty() {
+            let has_ticks = claimed.iter().any(|one| Tick::is_one(&one.body));
+            let (ticks, claimed) = if has_ticks {
+                claimed.into_iter().partition(|one| Tick::is_one(&one.body))
+            } else {
+                (Vec::new(), claimed)
+            };
+            if has_ticks {
                 match self.fire(&ticks).await {
                     // What it pushed may be next.
                     Ok(()) if claimed.is_empty() => continue,
@@ -130,6 +139,8 @@ impl Inner {
             self.bell.due(now.steady + claim.lease);
             leave.spend(&claimed);
             self.book().took(&claimed, claim.lease, now);
+            // More than are new, so that those that nobody settles are no more than those that are in hand.
+            self.forget_leases(2 * claimed.len());
             #[cfg(feature = "otel")]
             if let Some(instruments) = self.instruments.get() {
                 instruments.consumed(claimed.len() as u64);
@@ -139,13 +150,18 @@ impl Inner {
                     .iter()
                     .map(|one| QueueEvent::Claimed { id: one.id.clone(), attempt: one.attempt.into() }),
             );
-            let (items, broken): (Vec<_>, Vec<_>) = claimed.iter().map(|one| self.read(one)).partition(Result::is_ok);
-            let broken: Vec<_> = broken.into_iter().filter_map(Result::err).collect();
+            let (mut items, mut broken) = (Vec::with_capacity(claimed.len()), Vec::new());
+            for one in claimed {
+                match SyncItem::from_claimed(one) {
+                    Ok(item) => items.push(item),
+                    Err(unread) => broken.push(unreadable(*unread)),
+                }
+            }
             if !broken.is_empty() {
                 self.bury(broken).await?;
             }
             if !items.is_empty() {
-                return Ok(items.into_iter().filter_map(Result::ok).collect());
+                return Ok(items);
             }
         }
         Ok(Vec::new())
@@ -169,19 +185,6 @@ impl Inner {
         self.free(buried.len() as u64);
     }
 
-    /// The item, or what buries it: content that cannot be read must not block what is behind it.
-    fn read(&self, claimed: &Claimed) -> Result<SyncItem, Settlement> {
-        SyncItem::from_claimed(claimed).map_err(|error| {
-            let lease = Lease { id: claimed.id.clone(), token: Some(claimed.token) };
-            let error = match error {
-                QueueError::Corrupted(source) => source.to_string(),
-                other => other.to_string(),
-            };
-            tracing::error!(target: crate::TRACING_TARGET, id = claimed.id, error, "an item cannot be read and is dead");
-            Settlement { lease, outcome: QueueOutcome::Reject { error } }
-        })
-    }
-
     async fn bury(&self, broken: Vec<Settlement>) -> QueueResult<()> {
         self.watched(self.storage().settle(&broken, self.now())).await?;
         let now = self.clock.now();
@@ -200,4 +203,15 @@ impl Inner {
         self.bell.ring(broken.len());
         Ok(())
     }
+}
+
+/// What buries an item whose content cannot be read, so that it does not block what is behind it.
+fn unreadable((claimed, error): (Claimed, QueueError)) -> Settlement {
+    let error = match error {
+        QueueError::Corrupted(source) => source.to_string(),
+        other => other.to_string(),
+    };
+    tracing::error!(target: crate::TRACING_TARGET, id = claimed.id, error, "an item cannot be read and is dead");
+    let lease = Lease { id: claimed.id, token: Some(claimed.token) };
+    Settlement { lease, outcome: QueueOutcome::Reject { error } }
 }

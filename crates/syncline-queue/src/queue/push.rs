@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use syncline_core::{
     Error,
-    port::{Admission, NewItem, Pushed},
+    port::{Admission, Moment, NewItem, Pushed},
 };
 
 use super::{
@@ -128,19 +128,20 @@ impl Inner {
         if items.is_empty() {
             return Ok(Vec::new());
         }
-        let told = self.admit(items, self.admission()).await?;
-        self.note_pushed(items, &told);
+        let now = self.now();
+        let told = self.admit(items, self.admission(), now).await?;
+        self.note_pushed(items, &told, now);
         Ok(told)
     }
 
     /// Pushes items, as far as the breaker of the storage lets it.
-    pub(super) async fn admit(&self, items: &[NewItem], admission: Admission) -> QueueResult<Vec<Pushed>> {
+    pub(super) async fn admit(&self, items: &[NewItem], admission: Admission, now: Moment) -> QueueResult<Vec<Pushed>> {
         let permit = self
             .breaker
             .try_acquire()
             .map_err(|rejected| QueueError::CircuitBreakerOpen { retry_after: rejected.retry_after })?;
         let under_way = UnderWay::new(&self.bell);
-        let answer = self.storage().push(items, admission, self.now()).await;
+        let answer = self.store.push(items, admission, now).await;
         under_way.done();
         match &answer {
             Ok(_) => permit.success(),
@@ -153,12 +154,13 @@ impl Inner {
         }
     }
 
-    pub(super) fn note_pushed(&self, items: &[NewItem], told: &[Pushed]) {
+    /// Items were pushed by a call that began at `now`.
+    pub(super) fn note_pushed(&self, items: &[NewItem], told: &[Pushed], now: Moment) {
         let added = told.iter().filter(|told| **told == Pushed::Inserted).count();
         let live = self.live_now();
         {
             let mut book = self.book();
-            book.tally.pushed(added as u64, (told.len() - added) as u64, self.clock.now());
+            book.tally.pushed(added as u64, (told.len() - added) as u64, now.steady);
             book.tally.saw(live);
         }
         #[cfg(feature = "otel")]
@@ -167,12 +169,11 @@ impl Inner {
         }
         let kept = items.iter().zip(told).filter(|(_, told)| **told == Pushed::Inserted);
         self.events.tell(kept.map(|(item, _)| QueueEvent::Pushed { id: item.id.clone() }));
-        self.announce(items);
+        self.announce(items, now);
     }
 
-    /// Wakes who waits for what was pushed.
-    pub(super) fn announce(&self, items: &[NewItem]) {
-        let now = self.now();
+    /// Wakes who waits for what was pushed by a call that began at `now`.
+    pub(super) fn announce(&self, items: &[NewItem], now: Moment) {
         let mut ready = 0;
         for item in items {
             match item.due.filter(|due| *due > now.wall) {

@@ -80,8 +80,8 @@ impl SyncQueue {
             }
             let new = [tick.to_new()?];
             let admission = Admission { capacity: inner.config.max_capacity as u64, unique_ids: true };
-            if inner.admit(&new, admission).await? == [Pushed::Inserted] {
-                inner.announce(&new);
+            if inner.admit(&new, admission, now).await? == [Pushed::Inserted] {
+                inner.announce(&new, now);
                 return Ok(tick.at());
             }
         }
@@ -150,7 +150,7 @@ impl Inner {
             pushed.push(follow);
         }
         let under_way = UnderWay::new(&self.bell);
-        let told = self.watched(self.storage().settle(&settlements, now)).await;
+        let told = self.watched(self.store.settle(&settlements, now)).await;
         under_way.done();
         for (settled, (items, follow)) in told?.into_iter().zip(pushed) {
             self.upkeep.settled(1);
@@ -164,7 +164,7 @@ impl Inner {
             drop(book);
             let kept = follow.iter().take(items);
             self.events.tell(kept.map(|item| QueueEvent::Pushed { id: item.id.clone() }));
-            self.announce(&follow);
+            self.announce(&follow, self.now());
         }
         Ok(())
     }

@@ -247,7 +247,7 @@ impl Inner {
             book.tally.saw(live);
             drop(book);
             self.events.tell(follow.iter().map(|item| QueueEvent::Pushed { id: item.id.clone() }));
-            self.announce(&follow);
+            self.announce(&follow, self.now());
         }
         Ok(())
     }
@@ -297,7 +297,7 @@ impl Inner {
             let dead = death_by(&outcome);
             let settlements = [Settlement { lease, outcome }];
             let under_way = UnderWay::new(&self.bell);
-            let told = self.watched(self.storage().settle(&settlements, self.now())).await;
+            let told = self.watched(self.store.settle(&settlements, self.now())).await;
             under_way.done();
             let settled = told?.first().copied().unwrap_or(Settled::Unknown);
             self.note_settled(id, token, settled, dead);

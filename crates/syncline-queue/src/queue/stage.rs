@@ -25,7 +25,7 @@ impl SyncQueue {
         let capacity = inner.config.max_capacity;
         let admission = Admission { capacity: capacity as u64, unique_ids: inner.config.enable_deduplication };
         let (teller, kept) = (Arc::clone(inner), new.clone());
-        let told = Box::new(move || teller.note_pushed(&[kept], &[Pushed::Inserted]));
+        let told = Box::new(move || teller.note_pushed(&[kept], &[Pushed::Inserted], teller.now()));
         match self.journaled()?.stage_push(transaction, &new, (admission, inner.now()), told) {
             Ok(Pushed::Inserted) => Ok(()),
             Ok(Pushed::Duplicate { id }) => Err(QueueError::DuplicateItem(id)),

@@ -12,6 +12,8 @@ use crate::{QueueConfig, QueueResult};
 
 /// Most calls of the storage's upkeep in one go; what is left is for the next.
 const CALLS_MAX: usize = 64;
+/// Most that is looked at under the lock of the book.
+const HOLDS_MAX: usize = 64;
 /// Leases that are over are seen within this part of a lease.
 const LEASE_PART: u32 = 16;
 
@@ -77,11 +79,9 @@ impl Inner {
             }
         }
         let Reaped { leases, dead, .. } = sum;
-        {
+        for _ in 0..CALLS_MAX {
             // Also those that another process took back, so that a probe that was lost is not waited for.
-            let mut book = self.book();
-            book.forget_leases(self.clock.now());
-            self.brakes.keep(|id| book.is_held(id));
+            self.forget_leases(HOLDS_MAX);
         }
         if leases + dead > 0 {
             self.book().tally.reaped(sum);
@@ -95,6 +95,12 @@ impl Inner {
         }
         self.throw_away_dead().await?;
         Ok(leases + dead)
+    }
+
+    /// Forgets leases that are over, at as many places as are looked at.
+    pub(super) fn forget_leases(&self, most: usize) {
+        let over = self.book().forget_leases(self.clock.now(), most);
+        self.brakes.forget(&over);
     }
 
     /// So many items live no more: there is room.

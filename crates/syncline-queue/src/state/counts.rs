@@ -31,7 +31,12 @@ impl Counts {
 
     /// What takes room: everything but the dead.
     pub(crate) fn live(&self) -> u64 {
-        self.reserved + self.waiting.iter().chain(&self.leased).sum::<u64>()
+        self.reserved + self.lives()
+    }
+
+    /// What lives and was accepted.
+    pub(crate) fn lives(&self) -> u64 {
+        self.waiting.iter().chain(&self.leased).sum()
     }
 
     fn of(&mut self, phase: Phase, priority: Priority) -> Option<&mut u64> {

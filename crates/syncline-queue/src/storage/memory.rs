@@ -80,6 +80,34 @@ impl MemoryQueueStorage {
         shared.history.how_ended(id)
     }
 
+    /// As [`QueueStorage::push`].
+    pub(crate) fn push_now(&self, items: &[NewItem], admission: Admission, now: Moment) -> Result<Vec<Pushed>> {
+        let mut shared = self.shared();
+        let time = shared.clock.at(now);
+        shared.push(items, admission, time)
+    }
+
+    /// As [`QueueStorage::claim`].
+    pub(crate) fn claim_now(&self, claim: Claim, now: Moment) -> Handed {
+        let mut shared = self.shared();
+        let time = shared.clock.at(now);
+        let (_, taken) = plan::claim(&mut shared.state, claim, now, time);
+        let items = taken.items.into_iter().map(|item| item.seen).collect();
+        Handed { items, buried: taken.buried }
+    }
+
+    /// As [`QueueStorage::settle`].
+    pub(crate) fn settle_now(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Settled>> {
+        let mut shared = self.shared();
+        let time = shared.clock.at(now);
+        settlements.iter().map(|settlement| shared.settle(settlement, time)).collect()
+    }
+
+    /// Items that live.
+    pub(crate) fn live(&self) -> u64 {
+        self.shared().state.counts().lives()
+    }
+
     /// The item that is next, untouched.
     pub(crate) fn peek(&self, aging: Option<Duration>, now: Moment) -> Option<Stored> {
         let mut shared = self.shared();
@@ -205,29 +233,15 @@ impl QueueStorage for MemoryQueueStorage {
         admission: Admission,
         now: Moment,
     ) -> BoxFuture<'a, Result<Vec<Pushed>>> {
-        Box::pin(async move {
-            let mut shared = self.shared();
-            let time = shared.clock.at(now);
-            shared.push(items, admission, time)
-        })
+        Box::pin(async move { self.push_now(items, admission, now) })
     }
 
     fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Handed>> {
-        Box::pin(async move {
-            let mut shared = self.shared();
-            let time = shared.clock.at(now);
-            let (_, taken) = plan::claim(&mut shared.state, claim, now, time);
-            let items = taken.items.into_iter().map(|item| item.seen).collect();
-            Ok(Handed { items, buried: taken.buried })
-        })
+        Box::pin(async move { Ok(self.claim_now(claim, now)) })
     }
 
     fn settle<'a>(&'a self, settlements: &'a [Settlement], now: Moment) -> BoxFuture<'a, Result<Vec<Settled>>> {
-        Box::pin(async move {
-            let mut shared = self.shared();
-            let time = shared.clock.at(now);
-            settlements.iter().map(|settlement| shared.settle(settlement, time)).collect()
-        })
+        Box::pin(async move { self.settle_now(settlements, now) })
     }
 
     fn extend<'a>(&'a self, leases: &'a [Lease], lease: Duration, now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {

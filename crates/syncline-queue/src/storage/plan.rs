@@ -67,7 +67,11 @@ pub(crate) fn reserve_after(
     admission: Admission,
     now: Millis,
 ) -> Result<Reserved> {
-    let mut reserved = Reserved::default();
+    let mut reserved = Reserved {
+        entries: Vec::with_capacity(items.len()),
+        told: Vec::with_capacity(items.len()),
+        keys_of: Vec::new(),
+    };
     for item in items {
         let push = push_of(item, state.next_seq(), now);
         let refusal = if state.counts().live() >= admission.capacity {

@@ -221,6 +221,11 @@ impl JournalQueueStorage {
         inner.history.how_ended(id)
     }
 
+    /// Items that live.
+    pub(crate) fn live(&self) -> u64 {
+        self.inner().state.counts().lives()
+    }
+
     /// The item that is next, untouched.
     pub(crate) async fn peek(&self, aging: Option<Duration>, now: Moment) -> Result<Option<Stored>> {
         let sight = {
