@@ -25,7 +25,8 @@ pub(super) enum Kind {
     Journal,
     /// A file of SQLite, which many share.
     Sqlite,
-    /// A database on a server, which may be killed as well; its URL is in the file `url` of the directory.
+    /// A database on a server, which may be killed as well; its URL is in the file `url` of the directory, whose path is the
+    /// name of the queue.
     Postgres,
 }
 
@@ -90,7 +91,12 @@ impl Store {
         let unavailable = |what: &'static str| move |error| Error::new(ErrorKind::Unavailable, what).with_source(error);
         let url = std::fs::read_to_string(dir.join("url")).map_err(unavailable("no URL of a database"))?;
         // All processes share the clock of this machine.
-        let config = PostgresQueueConfig { url, time: QueueTime::Caller, ..PostgresQueueConfig::default() };
+        let config = PostgresQueueConfig {
+            url,
+            queue: dir.display().to_string(),
+            time: QueueTime::Caller,
+            ..PostgresQueueConfig::default()
+        };
         let mut runtime = Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build().map_err(unavailable("no runtime"))?;
         let queue = runtime.block_on(PostgresQueueStorage::open(config))?;

@@ -64,7 +64,7 @@ fn kill(
     let mut kept = 0;
     let mut server = storage.server(binary)?;
     while score.runs < runs && kept < KEPT_MAX {
-        let mut arena = Arena::new(binary, parent, (storage, planted), server.as_mut(), dice.word())?;
+        let mut arena = Arena::new(binary, parent, (storage, planted), server.as_ref(), dice.word())?;
         let mut held = true;
         let most = dice.between(1, RUNS_ON_ONE + 1).min(runs - score.runs);
         for run in 0..most {

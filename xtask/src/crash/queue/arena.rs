@@ -103,7 +103,7 @@ impl Arena {
         binary: &Path,
         parent: &Path,
         (storage, planted): (Storage, Option<&'static str>),
-        server: Option<&mut Server>,
+        server: Option<&Server>,
         seed: u64,
     ) -> Result<Self> {
         let path = parent.join(format!("queue-{}-{seed:016x}", storage.name()));
@@ -111,7 +111,7 @@ impl Arena {
         fs::create_dir_all(path.join("queue"))?;
         fs::write(path.join("history"), "")?;
         if let Some(server) = server {
-            fs::write(path.join("queue/url"), server.database()?)?;
+            fs::write(path.join("queue/url"), server.url())?;
         }
         let binary = binary.to_path_buf();
         Ok(Self { binary, path, storage, seed, planted, runs: 0, before: Verdict::default() })

@@ -16,6 +16,7 @@ pub struct Server {
     /// Closed, it ends; taken when it is to.
     commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
+    url: String,
 }
 
 impl Server {
@@ -29,16 +30,14 @@ impl Server {
         let mut process = command.arg("queue-server").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (commands, answers) = (process.stdin.take(), process.stdout.take());
         let answers = answers.map(BufReader::new).ok_or("the server has no output")?;
-        Ok(Self { process, commands, answers })
+        let mut server = Self { process, commands, answers, url: String::new() };
+        server.url = server.ask("database")?;
+        Ok(server)
     }
 
-    /// The URL of a new, empty database.
-    ///
-    /// # Errors
-    ///
-    /// When the server does not make it.
-    pub fn database(&mut self) -> Result<String> {
-        self.ask("database")
+    /// The URL of its one database: to start after a kill it syncs every file of all that it has.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Kills it `after` a moment; it has started again when this returns.
