@@ -62,8 +62,9 @@ pub(crate) fn run(scratch: &Scratch, quick: bool) -> Result<Vec<Measure>> {
         eprintln!("SKIPPED {name}: {reason}");
     }
     let mut measures = scheduler::run(plan)?;
+    // Before what leaves more behind than it needs itself: what is resident is that of the process.
+    measures.extend(payloads::run(scratch, &runtime, plan.payloads)?);
     measures.extend(api::run(&runtime, plan)?);
     measures.extend(rounds::run(scratch, &runtime, plan, stores::is_there)?);
-    measures.extend(payloads::run(scratch, &runtime, plan.payloads)?);
     Ok(measures)
 }

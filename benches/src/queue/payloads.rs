@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use syncline_core::{
-    Instant, Priority, WallTime,
+    Priority,
     port::{
         Admission, Claim, Clock as _, InHand, Lease, Moment, NewItem, QueueOutcome, QueueStorage as _, Settled,
         Settlement,

@@ -3,7 +3,7 @@
 use syncline_core::port::{BoxFuture, QueueStorage};
 use syncline_sql::{PostgresQueueConfig, PostgresQueueStorage};
 use syncline_testkit::{
-    SeededRandom,
+    PostgresServer, SeededRandom,
     model::queue::{End, Rules, Subject, histories},
 };
 
@@ -66,7 +66,9 @@ macro_rules! parts {
 }
 
 async fn part() {
-    let place = Place::shared();
+    // The process of a storage ends here, never the server's.
+    let server = PostgresServer::start_without_sync().unwrap();
+    let place = Place::on(&server);
     histories(25, RULES, async |seed| InDatabase::new(&place, seed).await).await;
 }
 

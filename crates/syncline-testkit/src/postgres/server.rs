@@ -56,6 +56,8 @@ pub struct PostgresServer {
     account: Option<Account>,
     process: Mutex<Option<Child>>,
     databases: AtomicU64,
+    /// Whether it syncs what it commits.
+    syncs: bool,
     // Last: it removes the directory once nothing runs in it.
     _reaper: Reaper,
 }
@@ -67,6 +69,19 @@ impl PostgresServer {
     ///
     /// When no PostgreSQL is installed, there is no account to run it as, or it does not answer in time: with its log.
     pub fn start() -> io::Result<Self> {
+        Self::start_that(true)
+    }
+
+    /// The same server, but for what it syncs: nothing. For long tests of what it answers, which never ends it in the middle.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_without_sync() -> io::Result<Self> {
+        Self::start_that(false)
+    }
+
+    fn start_that(syncs: bool) -> io::Result<Self> {
         let programs = programs::directory()?;
         let dir = tempfile::Builder::new().prefix("pg").tempdir()?;
         let account = Account::for_owner_of(dir.path())?;
@@ -82,6 +97,7 @@ impl PostgresServer {
             account,
             process: Mutex::new(None),
             databases: AtomicU64::new(0),
+            syncs,
             _reaper: reaper,
         };
         server.make()?;
@@ -195,6 +211,9 @@ impl PostgresServer {
         command.arg("-D").arg(self.data()).arg("-k").arg(&self.dir);
         for setting in SETTINGS {
             command.args(["-c", setting]);
+        }
+        if !self.syncs {
+            command.args(["-c", "fsync=off"]);
         }
         let log = File::options().create(true).append(true).open(self.log_path())?;
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
