@@ -159,14 +159,13 @@ impl<'a> Walk<'a> {
         Ok(self.window.get(from..from + len))
     }
 
-    /// Moves the window to `offset` and reads up to `len` bytes; returns the range that it covers then.
+    /// Moves the window to `offset` and reads up to `len` bytes; returns the range that it covers then. Also what it held before
+    /// is read again: a frame that was misread once is judged by what is there the second time.
     fn fill(&mut self, offset: u64, len: usize) -> io::Result<Range<u64>> {
         let left = self.len.saturating_sub(offset);
         let len = usize::try_from(left).map_or(len, |left| left.min(len));
-        let kept = self.keep_from(offset, len);
         self.window.resize(len, 0);
-        let rest = self.window.get_mut(kept..).unwrap_or_default();
-        let read = kept + self.file.read_at(rest, offset + kept as u64)?;
+        let read = self.file.read_at(&mut self.window, offset)?;
         self.window.truncate(read);
         self.start = offset;
         if read < len {
@@ -174,17 +173,6 @@ impl<'a> Walk<'a> {
             self.len = offset + read as u64;
         }
         Ok(offset..offset + read as u64)
-    }
-
-    /// Brings what the window holds from `offset` on to its front, at most `len` bytes; returns how many.
-    fn keep_from(&mut self, offset: u64, len: usize) -> usize {
-        let held = self.index(offset)..self.window.len();
-        if offset < self.start || held.is_empty() {
-            return 0;
-        }
-        let kept = held.len().min(len);
-        self.window.copy_within(held.start..held.start + kept, 0);
-        kept
     }
 
     fn index(&self, offset: u64) -> usize {

@@ -1,7 +1,7 @@
 //! Pushing in a transaction of the caller's own, so that work exists exactly where the rows do that it is about.
 //!
 //! The transaction is one of `sqlx`, and no wrapper could be one: this is the only place where a type of a database library
-//! stands in a signature. The version of `sqlx` is part of it: use the one that [`sqlx`](self::sqlx) names.
+//! stands in a signature. The version of `sqlx` is part of it: use the one that [`sqlx`] names.
 
 use std::sync::atomic::AtomicBool;
 
