@@ -88,14 +88,16 @@ async fn power_lost_at_any_operation_forgets_no_end_that_was_answered() {
         let before = remembered(&queue);
         clock.advance(Duration::from_millis(random.below(50)));
         let id = format!("{step}");
-        match random.below(6) {
-            0 => complete(&queue, &clock, &id).await,
-            1 => cancel(&queue, &id).await,
-            2 => bury(&queue, &id).await,
-            3 => drop(queue.purge_all().await.unwrap()),
-            _ => {
-                churn(&busy, &id, 5, 200, 1).await;
-                upkeep(&busy, 1).await;
+        // Every third step is the other queue's: drawn as the others are, there was a run with too few to move anything.
+        if step % 3 == 2 {
+            churn(&busy, &id, 5, 200, 1).await;
+            upkeep(&busy, 1).await;
+        } else {
+            match random.below(4) {
+                0 => complete(&queue, &clock, &id).await,
+                1 => cancel(&queue, &id).await,
+                2 => bury(&queue, &id).await,
+                _ => drop(queue.purge_all().await.unwrap()),
             }
         }
         let after = remembered(&queue);
@@ -114,7 +116,7 @@ async fn power_lost_at_any_operation_forgets_no_end_that_was_answered() {
         }
     }
     let stats = journal.stats();
-    assert!(stats.disk_bytes < stats.bytes, "nothing was moved: {stats:?}");
+    assert!((stats.segments as u64) <= stats.rotations, "nothing was given up: {stats:?}");
     assert!(crashes > 500 && ended > 10, "{crashes} crashes, {ended} steps that ended something");
 }
 
