@@ -10,6 +10,7 @@ const MEMORY: Rules = Rules {
     ends: &[],
     leases_end_at_reopen: true,
     claims_are_synced: false,
+    keeps_lane_bound: false,
     claims_bury_all: false,
     unknown_by_the_end: false,
     compares_each_step: true,

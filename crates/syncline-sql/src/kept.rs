@@ -116,6 +116,22 @@ pub(crate) fn reason_of(number: i64) -> DeadReason {
     }
 }
 
+/// How those of a lane that may be handed out come to stand: who is to step behind, and who forward.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Arranged {
+    pub(crate) behind: Vec<i64>,
+    pub(crate) forward: Vec<i64>,
+}
+
+impl Arranged {
+    /// From how they are `standing` to how its `fronts` are to stand.
+    pub(crate) fn of(standing: Vec<i64>, fronts: Vec<i64>) -> Self {
+        let forward = fronts.iter().copied().filter(|front| !standing.contains(front)).collect();
+        let behind = standing.into_iter().filter(|one| !fronts.contains(one)).collect();
+        Self { behind, forward }
+    }
+}
+
 /// The first of a level: from when on it may be handed out, and its seq.
 pub(crate) type First = (i64, i64);
 
@@ -172,6 +188,18 @@ mod tests {
         assert_eq!((died_by(age, 1_000), until_dead_for(age, 950, 1_000)), (900, Duration::from_millis(50)));
         assert_eq!(until_dead_for(age, 900, 1_000), Duration::ZERO);
         assert!(died_by(Duration::MAX, 1_000) < 0 && until_dead_for(Duration::MAX, 1, 1_000) > age);
+    }
+
+    #[test]
+    fn the_fronts_of_a_lane_come_to_stand_and_nobody_else() {
+        let of = |standing: &[i64], fronts: &[i64]| {
+            let arranged = Arranged::of(standing.to_vec(), fronts.to_vec());
+            (arranged.behind, arranged.forward)
+        };
+        assert_eq!(of(&[], &[1]), (vec![], vec![1]));
+        assert_eq!(of(&[2], &[2]), (vec![], vec![]));
+        assert_eq!(of(&[4, 5], &[3, 5]), (vec![4], vec![3]));
+        assert_eq!(of(&[6, 7], &[]), (vec![6, 7], vec![]), "it has its share in hand");
     }
 
     #[test]

@@ -293,8 +293,7 @@ pub struct QueueStats {
 /// 6. `settle` with a token changes nothing under another lease; each settlement is told apart.
 /// 7. A lease that is over is taken back by `reap`, to the item's old place; after its last attempt the item is dead.
 /// 8. Of a lane one item at a time is in hand, in order; one that is to be retried keeps the others waiting. Where a claim asks
-///    for more at a time, its items go out as if they had no lane, but never more than that; a storage that cannot do so says
-///    [`Invalid`](crate::ErrorKind::Invalid).
+///    for more at a time, its items go out as if they had no lane, but never more than that.
 /// 9. An id that lives, or a key that is taken, is [`Pushed::Duplicate`], in one call too: there the first one wins.
 /// 10. `next_due` is never later than the moment at which a `claim` with the same bounds, or `reap`, would first find something
 ///     that they do not find now. What waits for somebody to settle is not due.

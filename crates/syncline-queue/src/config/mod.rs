@@ -107,8 +107,8 @@ pub struct QueueConfig {
     pub max_in_flight: Option<usize>,
     /// Most items of one partition key in hands at once, of all who work on the storage; they all ask for the same number.
     /// Needs [`enable_partitioning`](Self::enable_partitioning). Default 1, which keeps them in order. More gives the order up:
-    /// they go out by level and time as others do, and one that waits for its retry holds up nobody. Queues in memory and on a
-    /// journal can do that; on SQLite and PostgreSQL a pop that asks for more than one is an error.
+    /// they go out by level and time as others do, and one that waits for its retry holds up nobody. The first pop with another
+    /// number than the last one arranges all keys anew.
     pub max_in_flight_per_key: u16,
     /// Most items that are handed out in a time; a pop that would exceed it finds nothing, and waits. What is given back has
     /// been handed out. `None` (default) is as fast as they are asked for.

@@ -38,7 +38,8 @@ const BEGIN: &str = "begin isolation level read committed";
 ///
 /// Each call that changes something is one transaction, on the server's disk before it answers, and so is the attempt that a
 /// claim counts. Claims pass over what another one has its hand on, so that no item is in two hands and nobody waits for another
-/// worker; order is exact where one claims at a time. Of a partition one item is in hand at a time, whoever claims.
+/// worker; order is exact where one claims at a time. Of a partition as many items are in hand as a claim asks for at most, whoever
+/// claims; where that is more than one, claims that come upon the same partitions wait for each other.
 ///
 /// A call that cannot be made in time is [`Unavailable`](ErrorKind::Unavailable), never an empty answer; one whose commit was
 /// sent and not answered is [`Unknown`](ErrorKind::Unknown). The capacity of a queue is exact where one pushes at a time: those

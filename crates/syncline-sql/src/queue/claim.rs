@@ -1,7 +1,7 @@
 //! Handing out: who is next, and the lease that goes with it.
 
 use syncline_core::{
-    Error, ErrorKind, Priority, Result, limits,
+    Priority, Result, limits,
     port::{Buried, Claim, Claimed, DeadReason, Handed},
 };
 
@@ -26,9 +26,7 @@ pub(super) const FIRST: &str = "SELECT eligible_at, seq FROM item INDEXED BY ite
 
 /// Hands out what is next.
 pub(super) fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Handed> {
-    if claim.in_hand.of_lane > 1 {
-        return Err(Error::new(ErrorKind::Invalid, "of a lane one item at a time is in hand here"));
-    }
+    step.allow_of_lane(claim.in_hand.of_lane)?;
     // First, so that who stands behind one that expired has its turn.
     let expired = upkeep::bury_expired(step, upkeep::MOST)?;
     let mut buried: Vec<_> = expired.iter().map(|item| buried_of(item, DeadReason::Expired)).collect();
@@ -45,10 +43,14 @@ pub(super) fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Handed> {
             firsts = all_firsts(step)?;
             continue;
         };
+        let has_rivals = step.of_lane > 1 && item.partition.is_some();
         bytes += item.body.len();
         items.push(item);
-        // The other levels stand as they stood: who is in hand lets nobody of its lane step forward.
-        if let Some(first) = firsts.get_mut(usize::from(level.number())) {
+        if has_rivals {
+            // Those of its lane on other levels may have to wait for it now.
+            firsts = all_firsts(step)?;
+        } else if let Some(first) = firsts.get_mut(usize::from(level.number())) {
+            // The other levels stand as they stood: who is alone in hand lets nobody of its lane step forward.
             *first = first_of(step, level)?;
         }
     }
@@ -88,6 +90,9 @@ fn hand_out(step: &mut Step<'_>, seq: i64, until: i64, buried: &mut Vec<Buried>)
     let sql = "UPDATE item SET phase = 2, lease_until = ?, token = ?, attempts = attempts + 1 WHERE seq = ?";
     step.run(sql, (until, token, seq))?;
     step.count_moved(&item, Phase::Leased);
+    if step.of_lane > 1 {
+        step.arrange(item.lane.as_deref())?;
+    }
     let attempt = view.item.attempt.saturating_add(1);
     Ok(Some(Claimed { token: token.cast_unsigned(), attempt, ..view.item }))
 }

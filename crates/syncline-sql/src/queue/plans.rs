@@ -22,7 +22,9 @@ fn every_other_question_is_a_search_and_sorts_nothing() {
     let of = |rest: &str| format!("SELECT * FROM item {rest}");
     let questions = [
         (lanes::HEAD.to_owned(), 2),
-        (lanes::FRONT.to_owned(), 2),
+        (lanes::FRONTS.to_owned(), 2),
+        (lanes::FIRST.to_owned(), 3),
+        (lanes::NEXT.to_owned(), 2),
         (keys::OVER.to_owned(), 3),
         (of(upkeep::OVER), 3),
         (of(upkeep::EXPIRY), 3),
@@ -62,7 +64,7 @@ fn what_is_in_hand_scheduled_behind_or_dead_costs_a_claim_nothing() {
         let sql = format!(
             "WITH RECURSIVE n (n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM n WHERE n < {first} + {count} - 1) \
              INSERT INTO item SELECT n, 1, {phase}, 2, {eligible_at}, NULL, NULL, 0, 0, 3, 0, NULL, \
-             CAST(n AS BLOB), NULL, NULL, x'', NULL FROM n"
+             CAST(n AS BLOB), NULL, NULL, x'', NULL, 0 FROM n"
         );
         connection.execute_batch(&sql).unwrap();
     };

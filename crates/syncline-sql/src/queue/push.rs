@@ -78,5 +78,5 @@ fn insert(step: &mut Step<'_>, item: &NewItem) -> Result<()> {
     if let Some(key) = &item.dedup {
         step.take_key(key, seq, &item.id)?;
     }
-    step.step_forward(lane)
+    step.arrange(lane)
 }

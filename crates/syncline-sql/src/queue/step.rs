@@ -64,6 +64,8 @@ pub(super) struct Step<'a> {
     /// The queue's time.
     pub(super) now: i64,
     token: i64,
+    /// Most of a lane in hand at once.
+    pub(super) of_lane: u16,
     /// Items that entered less those that left, by standing and level.
     moved: BTreeMap<(i64, i64), i64>,
     has_written: bool,
@@ -72,12 +74,15 @@ pub(super) struct Step<'a> {
 impl<'a> Step<'a> {
     /// Begins on a connection that is in a transaction.
     pub(super) fn begin(connection: &'a Connection, queue: i64, clock: &QueueClock, now: Moment) -> Result<Self> {
-        let mut step = Self { connection, queue, now: 0, token: 0, moved: BTreeMap::new(), has_written: false };
-        let row = step.first("SELECT time, token FROM queue WHERE number = ?", [queue], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        let (moved, has_written) = (BTreeMap::new(), false);
+        let mut step = Self { connection, queue, now: 0, token: 0, of_lane: 1, moved, has_written };
+        let row = step.first("SELECT time, token, of_lane FROM queue WHERE number = ?", [queue], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
         })?;
-        let (time, token) = row.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the row of the queue is gone"))?;
+        let row = row.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the row of the queue is gone"))?;
+        let (time, token, of_lane) = row;
         (step.now, step.token) = (clock.at(now, time), token);
+        step.of_lane = u16::try_from(of_lane).unwrap_or(u16::MAX).max(1);
         Ok(step)
     }
 
@@ -210,7 +215,7 @@ impl<'a> Step<'a> {
         let values: Vec<&dyn rusqlite::ToSql> = values.iter().copied().chain([&item.seq as _]).collect();
         self.run(&sql, &*values)?;
         self.count_moved(item, Phase::Waiting);
-        self.step_forward(item.lane.as_deref())
+        self.arrange(item.lane.as_deref())
     }
 
     /// The errors of an item with one more.
@@ -224,7 +229,7 @@ impl<'a> Step<'a> {
         self.run(sql, (reason_number(reason), self.now, Self::noted(item, error), item.seq))?;
         self.count_moved(item, Phase::Dead);
         self.free_key(item)?;
-        self.step_forward(item.lane.as_deref())
+        self.arrange(item.lane.as_deref())
     }
 
     /// Takes an item away for good.
@@ -237,6 +242,6 @@ impl<'a> Step<'a> {
             return Ok(());
         }
         self.free_key(item)?;
-        self.step_forward(item.lane.as_deref())
+        self.arrange(item.lane.as_deref())
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Statements that stay prepared: all that there are.
-const STATEMENTS_MAX: usize = 64;
+const STATEMENTS_MAX: usize = 96;
 
 /// Owned by the writing thread.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Several workers, each with connections of its own.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex},
 };
 
@@ -21,33 +21,48 @@ const LANES: u64 = 7;
 /// What an observer knows who is told of a lease after it began and before it is ended.
 #[derive(Debug, Default)]
 struct Seen {
-    live: Mutex<HashSet<String>>,
+    live: Mutex<HashMap<String, usize>>,
     completed: Mutex<HashMap<String, usize>>,
 }
 
+impl Seen {
+    /// Somebody has it, and no more do than may.
+    fn begin(&self, claimed: &Claimed, of_lane: u16) {
+        for (what, most) in names(claimed).zip([1, usize::from(of_lane)]) {
+            let mut live = self.live.lock().unwrap();
+            let hands = live.entry(what.clone()).or_default();
+            *hands += 1;
+            assert!(*hands <= most, "{what} is in {hands} hands");
+        }
+    }
+
+    fn end(&self, claimed: &Claimed) {
+        for what in names(claimed) {
+            *self.live.lock().unwrap().entry(what).or_default() -= 1;
+        }
+    }
+}
+
+/// The item, and its lane.
 fn names(claimed: &Claimed) -> impl Iterator<Item = String> {
     let lane = claimed.partition.as_ref().map(|lane| format!("lane {lane}"));
-    lane.into_iter().chain([claimed.id.clone()])
+    [claimed.id.clone()].into_iter().chain(lane)
 }
 
 /// Claims and settles as the dice say, until everything is done. No lease ends by itself.
-async fn work(storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom) {
+async fn work(storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom, of_lane: u16) {
     while seen.completed.lock().unwrap().len() < ITEMS {
         let most = 1 + random.index(20);
         let aging = random.once_in(2).then_some(std::time::Duration::from_secs(1));
         let claimed = storage
-            .claim(Claim { most, lease: LEASE, aging, in_hand: InHand::default() }, at(0))
+            .claim(Claim { most, lease: LEASE, aging, in_hand: InHand { most: None, of_lane } }, at(0))
             .await
             .unwrap()
             .items;
         assert!(claimed.len() <= most);
-        for what in claimed.iter().flat_map(names) {
-            assert!(seen.live.lock().unwrap().insert(what.clone()), "{what} is in two hands");
-        }
+        claimed.iter().for_each(|one| seen.begin(one, of_lane));
         for one in &claimed {
-            for what in names(one) {
-                seen.live.lock().unwrap().remove(&what);
-            }
+            seen.end(one);
             let outcome = match random.below(10) {
                 0 => QueueOutcome::Release,
                 1 => QueueOutcome::Retry { at: at(0).wall, error: "dice".into() },
@@ -66,6 +81,17 @@ async fn work(storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom) {
 /// A job was run by two workers at once, and one that was asked for twice was run by nobody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_item_and_no_lane_is_ever_in_two_hands_and_none_is_lost() {
+    all_is_done_once(1, 8).await;
+}
+
+/// Two who each took the last place of a lane would both have had it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_lane_no_more_than_may_be_are_in_hand_and_none_is_left_behind() {
+    all_is_done_once(3, 2).await;
+}
+
+/// Works through items, one in so many of them in a lane.
+async fn all_is_done_once(of_lane: u16, in_lane_every: u64) {
     let random = SeededRandom::new(seed());
     let place = Place::shared();
     let first = place.open().await;
@@ -73,7 +99,7 @@ async fn no_item_and_no_lane_is_ever_in_two_hands_and_none_is_lost() {
         .map(|n| {
             let id = format!("{n:05}");
             let lane = format!("{}", random.below(LANES));
-            let item = if random.once_in(8) { in_lane(&id, &lane) } else { item(&id) };
+            let item = if random.once_in(in_lane_every) { in_lane(&id, &lane) } else { item(&id) };
             NewItem { max_attempts: u16::MAX, ..item }
         })
         .collect();
@@ -82,7 +108,7 @@ async fn no_item_and_no_lane_is_ever_in_two_hands_and_none_is_lost() {
     let mut workers = Vec::new();
     for n in 0..WORKERS {
         let (storage, seen, random) = (place.open().await, Arc::clone(&seen), random.split(n as u64));
-        workers.push(rt::spawn("worker", async move { work(&storage, &seen, &random).await }));
+        workers.push(rt::spawn("worker", async move { work(&storage, &seen, &random, of_lane).await }));
     }
     for worker in workers {
         worker.await.unwrap();

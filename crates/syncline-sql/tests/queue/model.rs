@@ -16,6 +16,7 @@ const RULES: Rules = Rules {
     ends: &[End::Closed, End::Killed],
     leases_end_at_reopen: false,
     claims_are_synced: true,
+    keeps_lane_bound: true,
     claims_bury_all: true,
     unknown_by_the_end: false,
     compares_each_step: true,

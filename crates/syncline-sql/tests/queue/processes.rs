@@ -1,7 +1,7 @@
 //! Several processes on one file, each with a storage of its own.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -27,7 +27,7 @@ const LANES: u64 = 7;
 #[derive(Debug, Default)]
 struct Seen {
     /// Leases by what they are on, an item or a lane, and when they end.
-    live: Mutex<HashMap<String, u64>>,
+    live: Mutex<HashMap<String, Vec<u64>>>,
     /// The ids of items that are done.
     completed: Mutex<Vec<String>>,
     now: AtomicU64,
@@ -57,57 +57,53 @@ impl Seen {
         may_pass
     }
 
-    /// Nobody else has it, unless their lease is over.
-    fn begin(&self, what: &str, until: u64) {
+    /// So many have it at most, but for those whose lease is over.
+    fn begin(&self, what: String, most: usize, until: u64) {
         let mut live = self.live.lock().unwrap();
         let now = self.now();
         // Told of so late that it is over: another one may have it by right.
         if until <= now {
             return;
         }
-        match live.entry(what.to_owned()) {
-            Entry::Vacant(free) => drop(free.insert(until)),
-            Entry::Occupied(mut taken) => {
-                let before = taken.insert(until);
-                assert!(
-                    before <= now,
-                    "{what} is handed out at {now} under a second lease, the first lasts to {before}"
-                );
-            }
-        }
+        let leases = live.entry(what.clone()).or_default();
+        leases.retain(|before| *before > now);
+        leases.push(until);
+        assert!(leases.len() <= most, "{what} is handed out at {now}, its leases last to {leases:?}");
     }
 
     /// Its lease is about to be ended, unless it is over and somebody else has it.
     fn end(&self, what: &str, until: u64) {
         let mut live = self.live.lock().unwrap();
-        if live.get(what) == Some(&until) {
-            live.remove(what);
+        let leases = live.entry(what.to_owned()).or_default();
+        if let Some(ended) = leases.iter().position(|lease| *lease == until) {
+            leases.remove(ended);
         }
     }
 }
 
+/// The item, and its lane.
 fn names(claimed: &Claimed) -> impl Iterator<Item = String> {
     let lane = claimed.partition.as_ref().map(|lane| format!("lane {lane}"));
-    lane.into_iter().chain([claimed.id.clone()])
+    [claimed.id.clone()].into_iter().chain(lane)
 }
 
 /// Claims, settles as the dice say, and walks away from some of it.
-async fn work(n: usize, storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom) {
+async fn work(n: usize, storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom, of_lane: u16) {
     let _working = Working(seen, n);
     while seen.completed.lock().unwrap().len() < ITEMS {
         let now = seen.ask(n);
         let most = 1 + random.index(20);
         let aging = random.once_in(2).then_some(Duration::from_secs(1));
         let claimed = storage
-            .claim(Claim { most, lease: LEASE, aging, in_hand: InHand::default() }, at(now))
+            .claim(Claim { most, lease: LEASE, aging, in_hand: InHand { most: None, of_lane } }, at(now))
             .await
             .unwrap()
             .items;
         assert!(claimed.len() <= most);
         // Told of the lease with its shortest end: another one may have moved the time meanwhile.
         let until = now + 60_000;
-        for what in claimed.iter().flat_map(names) {
-            seen.begin(&what, until);
+        for (what, most) in claimed.iter().flat_map(|one| names(one).zip([1, usize::from(of_lane)])) {
+            seen.begin(what, most, until);
         }
         if claimed.is_empty() {
             // Meanwhile the lock is for those who wait for it.
@@ -150,6 +146,17 @@ impl Drop for Working<'_> {
 /// A job was run by two workers at once, which a nightly import did three times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_item_and_no_lane_is_ever_in_two_hands() {
+    // One in ten keeps an order, so that lanes do not hold up the rest.
+    all_is_done_once(1, 10).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_lane_no_more_than_may_be_are_in_hand_and_none_is_left_behind() {
+    all_is_done_once(3, 2).await;
+}
+
+/// Works through items, one in so many of them in a lane.
+async fn all_is_done_once(of_lane: u16, in_lane_every: u64) {
     let random = SeededRandom::new(seed());
     let mut place = Place::new();
     // However slow the machine is.
@@ -159,8 +166,7 @@ async fn no_item_and_no_lane_is_ever_in_two_hands() {
         .map(|n| {
             let id = format!("{n:05}");
             let lane = format!("{}", random.below(LANES));
-            // One in ten keeps an order, so that lanes do not hold up the rest.
-            let item = if random.once_in(10) { in_lane(&id, &lane) } else { item(&id) };
+            let item = if random.once_in(in_lane_every) { in_lane(&id, &lane) } else { item(&id) };
             syncline_core::port::NewItem { max_attempts: u16::MAX, ..item }
         })
         .collect();
@@ -169,7 +175,7 @@ async fn no_item_and_no_lane_is_ever_in_two_hands() {
     let workers: Vec<_> = (0..WORKERS)
         .map(|n| {
             let (storage, seen, random) = (place.open(), Arc::clone(&seen), random.split(n as u64));
-            rt::spawn("worker", async move { work(n, &storage, &seen, &random).await })
+            rt::spawn("worker", async move { work(n, &storage, &seen, &random, of_lane).await })
         })
         .collect();
     for worker in workers {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use syncline_core::{
-    ErrorKind, Priority,
-    port::{Claim, Claimed, InHand, NewItem, QueueOutcome, Settled},
+    Priority,
+    port::{Claim, Claimed, InHand, NewItem, QueueOutcome, QueueStorage, Settled},
 };
 
 use super::{LEASE, Subject, at, claim, claimed_ids, done, in_lane, item, push, put_off, reap_all, retry, settle};
@@ -47,27 +47,59 @@ pub async fn clause_8_more_of_a_lane_at_a_time_go_out_without_its_order(subject:
     let urgent = NewItem { priority: Priority::High, ..in_lane("x3", "x") };
     let items = [in_lane("x1", "x"), in_lane("x2", "x"), urgent, in_lane("y1", "y"), in_lane("x4", "x")];
     push(storage, &items, at(0)).await;
-    let two = Claim { most: 9, lease: LEASE, aging: None, in_hand: InHand { most: None, of_lane: 2 } };
-    let first = match storage.claim(two, at(0)).await {
-        Err(error) if error.kind() == ErrorKind::Invalid => return,
-        answer => answer.unwrap().items,
-    };
-    let ids = |claimed: &[Claimed]| claimed.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+    let first = claim_two(storage, 0).await;
     assert_eq!(ids(&first), ["x3", "x1", "y1"]);
     assert_eq!(
-        storage.next_due(two.in_hand, at(0)).await.unwrap(),
+        storage.next_due(TWO.in_hand, at(0)).await.unwrap(),
         Some(LEASE),
         "nothing is due before somebody settles"
     );
     settle(storage, &first[1], retry(1_000, "x"), at(0)).await;
-    let second = storage.claim(two, at(0)).await.unwrap().items;
+    let second = claim_two(storage, 0).await;
     assert_eq!(ids(&second), ["x2"]);
     settle(storage, &first[0], done(), at(0)).await;
     assert_eq!(claimed_ids(storage, 9, at(0)).await, [""; 0], "asked for one at a time, one is in hand");
     settle(storage, &second[0], done(), at(0)).await;
     assert_eq!(claimed_ids(storage, 9, at(0)).await, [""; 0], "x1 is the first of its lane, and not due");
     assert_eq!(claimed_ids(storage, 9, at(1_000)).await, ["x1"]);
-    assert_eq!(ids(&storage.claim(two, at(1_000)).await.unwrap().items), ["x4"]);
+    assert_eq!(ids(&claim_two(storage, 1_000).await), ["x4"]);
+}
+
+/// Given back, put off, withdrawn, rejected, or over; and nothing else does.
+pub async fn clause_8_whatever_ends_one_of_several_lets_the_next_one_go(subject: &Subject) {
+    let storage = &*subject.storage;
+    push(storage, &["a", "b", "c", "d"].map(|id| in_lane(id, "x")), at(0)).await;
+    let first = claim_two(storage, 0).await;
+    assert_eq!(ids(&first), ["a", "b"]);
+    settle(storage, &first[0], QueueOutcome::Release, at(0)).await;
+    assert_eq!(ids(&claim_two(storage, 0).await), ["a"], "it is back in its place");
+    settle(storage, &first[1], put_off(1_000), at(0)).await;
+    let c = claim_two(storage, 0).await;
+    assert_eq!(ids(&c), ["c"], "what is put off holds up nobody");
+    assert_eq!(storage.cancel(&["a".to_owned()], at(0)).await.unwrap(), [true]);
+    assert_eq!(ids(&claim_two(storage, 0).await), ["d"]);
+    assert_eq!(ids(&claim_two(storage, 1_000).await), [""; 0], "two are in hand");
+    settle(storage, &c[0], QueueOutcome::Reject { error: "no".into() }, at(1_000)).await;
+    assert_eq!(ids(&claim_two(storage, 1_000).await), ["b"]);
+    assert_eq!(storage.redrive(&["c".to_owned()], at(1_000)).await.unwrap(), [true]);
+    assert_eq!(ids(&claim_two(storage, 1_000).await), [""; 0]);
+    assert_eq!(reap_all(storage, at(60_000)).await, (1, 0));
+    assert_eq!(ids(&claim_two(storage, 60_000).await), ["d"]);
+    assert_eq!(reap_all(storage, at(61_000)).await, (1, 0));
+    let b = claim_two(storage, 61_000).await;
+    assert_eq!(ids(&b), ["b"]);
+    settle(storage, &b[0], done(), at(61_000)).await;
+    assert_eq!(ids(&claim_two(storage, 61_000).await), ["c"]);
+}
+
+const TWO: Claim = Claim { most: 9, lease: LEASE, aging: None, in_hand: InHand { most: None, of_lane: 2 } };
+
+async fn claim_two(storage: &dyn QueueStorage, now: u64) -> Vec<Claimed> {
+    storage.claim(TWO, at(now)).await.unwrap().items
+}
+
+fn ids(claimed: &[Claimed]) -> Vec<&str> {
+    claimed.iter().map(|one| one.id.as_str()).collect()
 }
 
 /// Whoever has them; and nobody is woken for what waits until somebody settles.

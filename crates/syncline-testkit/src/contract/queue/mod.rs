@@ -77,6 +77,7 @@ macro_rules! queue_contract {
             clause_8_a_lane_goes_one_by_one_in_order,
             clause_8_what_is_put_off_keeps_its_lane_waiting,
             clause_8_more_of_a_lane_at_a_time_go_out_without_its_order,
+            clause_8_whatever_ends_one_of_several_lets_the_next_one_go,
             clause_9_what_is_there_is_a_duplicate,
             clause_9_a_key_is_taken_for_its_window,
             clause_9_a_push_that_did_not_fit_takes_no_key,

@@ -76,7 +76,10 @@ impl fmt::Display for Call {
                 write!(f, "push into {}", admission.capacity)?;
                 items.iter().try_for_each(|item| write!(f, " {}", Brief(item)))
             }
-            Self::Claim(claim) => write!(f, "claim {} for {:?}, aging {:?}", claim.most, claim.lease, claim.aging),
+            Self::Claim(claim) => {
+                let Claim { most, lease, aging, in_hand } = claim;
+                write!(f, "claim {most} for {lease:?}, aging {aging:?}, {} of a lane", in_hand.of_lane)
+            }
             Self::Settle(settlements) => {
                 f.write_str("settle")?;
                 settlements.iter().try_for_each(|one| {

@@ -11,6 +11,9 @@ use syncline_core::{
 use super::{call::Call, oracle::Oracle};
 use crate::SeededRandom;
 
+/// One claim in so many allows another number of a lane than the others of its history.
+const OTHER_BOUND_EVERY: u64 = 16;
+
 /// What a history draws its calls from.
 #[derive(Debug)]
 pub(super) struct Draw {
@@ -18,6 +21,8 @@ pub(super) struct Draw {
     pub(super) ids: Vec<String>,
     admission: Admission,
     aging: Option<Duration>,
+    /// How many of a lane most claims allow.
+    of_lane: u16,
     pushed: u64,
 }
 
@@ -26,7 +31,8 @@ impl Draw {
         let ids = (0..3 + random.below(10)).map(|n| format!("item {n}")).collect();
         let admission = Admission { capacity: 4 + random.below(28), unique_ids: !random.once_in(4) };
         let aging = random.once_in(3).then(|| Duration::from_millis(1 + random.below(1_000)));
-        Self { random, ids, admission, aging, pushed: 0 }
+        let of_lane = if random.once_in(2) { 1 } else { lane_bound(&random) };
+        Self { random, ids, admission, aging, of_lane, pushed: 0 }
     }
 
     /// How far the clocks go before the next call.
@@ -63,7 +69,14 @@ impl Draw {
             most: self.random.index(5),
             lease: Duration::from_millis(self.random.below(2_000)),
             aging: self.aging,
-            in_hand: InHand::default(),
+            in_hand: InHand {
+                most: None,
+                of_lane: if self.random.once_in(OTHER_BOUND_EVERY) {
+                    lane_bound(&self.random)
+                } else {
+                    self.of_lane
+                },
+            },
         }
     }
 
@@ -150,4 +163,9 @@ impl Draw {
         };
         Settlement { lease, outcome }
     }
+}
+
+/// How many of a lane may be in hand at once; 0 counts as 1.
+fn lane_bound(random: &SeededRandom) -> u16 {
+    u16::try_from(random.below(5)).unwrap_or(0)
 }

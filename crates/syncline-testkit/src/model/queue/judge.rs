@@ -133,6 +133,7 @@ impl Oracle {
 
     fn judge_claim(&mut self, claim: Claim, handed: &Handed, rules: Rules, now: Moment, time: u64) -> Verdict {
         let mut buried = Vec::new();
+        self.of_lane = claim.in_hand.of_lane.max(1);
         if rules.claims_bury_all {
             buried = self.expired(time).into_iter().map(|seq| self.name(seq)).collect();
             self.bury_expired(time);

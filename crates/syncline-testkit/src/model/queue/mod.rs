@@ -6,7 +6,7 @@
 //!
 //! - O1, O2: what was answered is there exactly once until its end was answered, and then never again
 //! - O3: an item has one live lease, and no two leases of an id have the same token
-//! - O4: items leave by level, time and push, of each lane one at a time
+//! - O4: items leave by level, time and push, of each lane one at a time in its order, or so many at a time without
 //! - O5: no item is handed out more often than its attempts
 //! - O6: what is opened twice is what is opened once
 //! - O7: what a crash leaves is the state after one of the calls that no sync covers, or after the last that one does
@@ -62,6 +62,8 @@ pub struct Rules {
     pub leases_end_at_reopen: bool,
     /// Whether a claim is as durable as a push when it is answered.
     pub claims_are_synced: bool,
+    /// Whether the next process goes on with how many of a lane the last claim allowed. Otherwise it begins with one.
+    pub keeps_lane_bound: bool,
     /// Whether a claim buries all that has expired. Otherwise it buries what it comes across, and `reap` the others.
     pub claims_bury_all: bool,
     /// Whether a settlement that changes nothing is told that there is no such item by what the whole call leaves. Otherwise by

@@ -7,18 +7,35 @@ use syncline_core::{
     port::{DeadReason, Moment, NewItem, QueueStats, Standing},
 };
 
+use super::Rules;
+
 /// Most errors that are kept of one item.
 const ERRORS_MAX: usize = 8;
 
 /// A queue.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Oracle {
     pub(super) items: Vec<Item>,
+    /// How many of a lane may be in hand at once, as the last claim said.
+    pub(super) of_lane: u16,
     pub(super) keys: Vec<Key>,
     /// Every lease that was ever given, by id.
     pub(super) leases: Vec<(String, u64)>,
     pub(super) next_seq: u64,
     pub(super) clock: Clock,
+}
+
+impl Default for Oracle {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            of_lane: 1,
+            keys: Vec::new(),
+            leases: Vec::new(),
+            next_seq: 0,
+            clock: Clock::default(),
+        }
+    }
 }
 
 /// An item.
@@ -127,14 +144,25 @@ impl Oracle {
         self.items.iter().filter(|item| !item.is_dead()).count() as u64
     }
 
-    /// Whether no other one of its lane is before it, or in hand.
+    /// Whether its lane has not its share in hand, and no other one of it is before it: of one that is in order any, else
+    /// one of its level.
     pub(super) fn is_free(&self, item: &Item) -> bool {
         let Some(lane) = &item.new.partition else { return true };
-        let mut others = self
-            .items
-            .iter()
-            .filter(|other| !other.is_dead() && other.seq != item.seq && other.new.partition.as_ref() == Some(lane));
-        others.all(|other| !other.is_leased() && (other.lane_place, other.seq) > (item.lane_place, item.seq))
+        let others = || {
+            let is_of_lane = |other: &&Item| !other.is_dead() && other.new.partition.as_ref() == Some(lane);
+            self.items.iter().filter(|other| other.seq != item.seq).filter(is_of_lane)
+        };
+        let in_hand = others().filter(|other| other.is_leased()).count();
+        let place = |one: &Item| {
+            if self.of_lane > 1 {
+                (one.eligible_at, one.seq)
+            } else {
+                (one.lane_place, one.seq)
+            }
+        };
+        let is_rival = |other: &Item| self.of_lane == 1 || other.new.priority == item.new.priority;
+        let is_before = |other: &Item| other.is_waiting() && is_rival(other) && place(other) < place(item);
+        in_hand < usize::from(self.of_lane) && !others().any(is_before)
     }
 
     pub(super) fn standing(&self, item: &Item, time: u64) -> Standing {
@@ -257,10 +285,13 @@ impl Oracle {
     }
 
     /// The queue as the next process finds it.
-    pub(super) fn reopened(&self, leases_end: bool) -> Self {
+    pub(super) fn reopened(&self, rules: Rules) -> Self {
         let mut next = self.clone();
         next.clock = self.clock.reopened();
-        if leases_end {
+        if !rules.keeps_lane_bound {
+            next.of_lane = 1;
+        }
+        if rules.leases_end_at_reopen {
             let time = self.clock.recorded + 1;
             for item in &mut next.items {
                 (item.is_of_before, item.died_with_process) = (true, false);

@@ -30,7 +30,7 @@ impl Past {
     pub(super) fn found(&self, end: End, under_way: Option<&Oracle>, rules: Rules) -> Vec<Oracle> {
         let certain = if end == End::PowerLost { 0 } else { self.states.len().saturating_sub(1) };
         let states = self.states.iter().skip(certain).chain(under_way);
-        states.rev().map(|state| state.reopened(rules.leases_end_at_reopen)).collect()
+        states.rev().map(|state| state.reopened(rules)).collect()
     }
 }
 
