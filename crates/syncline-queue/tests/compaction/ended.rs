@@ -116,7 +116,7 @@ async fn power_lost_at_any_operation_forgets_no_end_that_was_answered() {
         }
     }
     let stats = journal.stats();
-    assert!((stats.segments as u64) <= stats.rotations, "nothing was given up: {stats:?}");
+    assert!(stats.segments <= stats.rotations, "nothing was given up: {stats:?}");
     assert!(crashes > 500 && ended > 10, "{crashes} crashes, {ended} steps that ended something");
 }
 
