@@ -7,6 +7,7 @@
 //! | `metrics_export` (feature `prometheus`) | numbers of queues for a registry |
 //! | `schedule` | what is pushed again and again: [`Schedule`], [`Recurring`] |
 //! | `state` | the scheduler, pure: what stands where, and who is next |
+//! | `leb` | how numbers and texts are written one behind the other |
 //! | `original` | taking over the file of the original queue |
 //! | `storage` | the port's implementations of this room: [`JournalQueueStorage`], [`MemoryQueueStorage`] |
 #![cfg_attr(
@@ -26,6 +27,7 @@ mod config;
 mod error;
 mod health;
 mod item;
+mod leb;
 mod metrics;
 #[cfg(feature = "prometheus")]
 pub mod metrics_export;

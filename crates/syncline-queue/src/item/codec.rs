@@ -1,45 +1,43 @@
 //! An item as a storage keeps it: what the storage does not know of it, in a format with a version.
 //!
 //! ```text
-//! version u8 = 1 | head_len u32 LE | head, JSON | payload, JSON
+//! version u8 = 3 | flags, number | made at, number | attempts, number | what the flags name, in their order | payload, JSON
 //! ```
+//!
+//! Numbers and texts are those of [`leb`]; times are milliseconds. A flag that is not known is of a newer version.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_core::{Error, ErrorKind, Priority, Result, WallTime, limits::CONTENT_BYTES_MAX};
 
 use super::{Dedup, SyncItem};
-use crate::{QueueError, QueueResult};
+use crate::{
+    QueueError, QueueResult,
+    leb::{self, Broken, put_number, put_text},
+};
 
-const VERSION: u8 = 1;
-/// Where the head begins.
-const HEAD_AT: usize = 5;
+/// 1 had the notes as JSON; 2 is what a schedule has.
+const VERSION: u8 = 3;
 /// Bytes that most items fit into.
 const ROOM: usize = 256;
 /// Deepest payload that can be read back: the bound of serde_json's reader.
 const DEPTH_MAX: usize = 127;
 
-/// What stands before the payload. Fields are only ever added, each with a default.
-#[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    created_ms: u64,
-    max_retries: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    correlation_id: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    metadata: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    partition_key: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    scheduled_ms: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    expires_ms: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    dedup: Option<Dedup>,
-}
+/// Text.
+const HAS_CORRELATION: u64 = 1;
+/// Their number, then each as two texts.
+const HAS_METADATA: u64 = 2;
+/// Text.
+const HAS_PARTITION: u64 = 4;
+/// Number.
+const HAS_SCHEDULE: u64 = 8;
+/// Number.
+const HAS_EXPIRY: u64 = 16;
+/// Text, and the window as seconds and nanoseconds.
+const HAS_DEDUP: u64 = 32;
+const ALL: u64 = 63;
 
 /// Bytes of an item.
 ///
@@ -52,18 +50,51 @@ pub(super) fn encode(item: &SyncItem) -> QueueResult<Bytes> {
     }
     let unwritable = |error: serde_json::Error| QueueError::InvalidItem(error.to_string());
     let mut body = Vec::with_capacity(ROOM);
-    body.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
-    serde_json::to_writer(&mut body, &head_of(item)).map_err(unwritable)?;
-    let head = body.len() - HEAD_AT;
+    put_head(&mut body, item);
     serde_json::to_writer(&mut body, &item.payload).map_err(unwritable)?;
-    let bytes = body.len();
-    let head = u32::try_from(head).ok().filter(|_| bytes <= CONTENT_BYTES_MAX);
-    let head = head.ok_or(QueueError::ItemTooLarge { bytes, bytes_max: CONTENT_BYTES_MAX })?;
-    if let Some(place) = body.get_mut(1..HEAD_AT) {
-        place.copy_from_slice(&head.to_le_bytes());
+    if body.len() > CONTENT_BYTES_MAX {
+        return Err(QueueError::ItemTooLarge { bytes: body.len(), bytes_max: CONTENT_BYTES_MAX });
     }
     // Without the room that was not needed, for it may stay for long.
     Ok(Bytes::copy_from_slice(&body))
+}
+
+fn put_head(out: &mut Vec<u8>, item: &SyncItem) {
+    out.push(VERSION);
+    put_number(out, flags_of(item));
+    put_number(out, item.created_at.as_millis());
+    put_number(out, u64::from(item.max_retries));
+    if let Some(id) = &item.correlation_id {
+        put_text(out, id);
+    }
+    if !item.metadata.is_empty() {
+        put_number(out, item.metadata.len() as u64);
+        for (key, value) in &item.metadata {
+            put_text(out, key);
+            put_text(out, value);
+        }
+    }
+    if let Some(key) = &item.partition_key {
+        put_text(out, key);
+    }
+    for at in [item.scheduled_at, item.expires_at].into_iter().flatten() {
+        put_number(out, at.as_millis());
+    }
+    if let Some(Dedup { key, window }) = &item.dedup {
+        put_text(out, key);
+        put_number(out, window.as_secs());
+        put_number(out, u64::from(window.subsec_nanos()));
+    }
+}
+
+fn flags_of(item: &SyncItem) -> u64 {
+    let has = |is: bool, flag: u64| if is { flag } else { 0 };
+    has(item.correlation_id.is_some(), HAS_CORRELATION)
+        | has(!item.metadata.is_empty(), HAS_METADATA)
+        | has(item.partition_key.is_some(), HAS_PARTITION)
+        | has(item.scheduled_at.is_some(), HAS_SCHEDULE)
+        | has(item.expires_at.is_some(), HAS_EXPIRY)
+        | has(item.dedup.is_some(), HAS_DEDUP)
 }
 
 /// The item of these bytes, without what its storage knows of it.
@@ -72,41 +103,61 @@ pub(super) fn encode(item: &SyncItem) -> QueueResult<Bytes> {
 ///
 /// [`ErrorKind::Corrupt`]; [`ErrorKind::Invalid`] for a version newer than this program.
 pub(super) fn decode(body: &[u8]) -> Result<SyncItem> {
-    let short = || Error::new(ErrorKind::Corrupt, format!("{} bytes are too few", body.len()));
-    let (version, rest) = body.split_first().ok_or_else(short)?;
-    if *version != VERSION {
-        let message = format!("it has the format {version}, this program reads {VERSION}");
-        return Err(Error::new(ErrorKind::Invalid, message));
+    let mut from = leb::Source { rest: body };
+    let version = from.byte().map_err(broken)?;
+    if version != VERSION {
+        return Err(of_another(&format!("format {version}"), &format!("{VERSION}")));
     }
-    let (len, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
-    let (head, payload) = rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or_else(short)?;
+    let flags = from.number().map_err(broken)?;
+    if flags & !ALL != 0 {
+        return Err(of_another(&format!("flags {flags:#b}"), &format!("{ALL:#b}")));
+    }
+    let mut item = take_head(&mut from, flags).map_err(broken)?;
     let unreadable = |error: serde_json::Error| Error::new(ErrorKind::Corrupt, "it is no JSON").with_source(error);
-    let head: Head = serde_json::from_slice(head).map_err(unreadable)?;
-    let payload: Value = serde_json::from_slice(payload).map_err(unreadable)?;
-    Ok(SyncItem {
-        max_retries: head.max_retries,
-        correlation_id: head.correlation_id,
-        metadata: head.metadata,
-        partition_key: head.partition_key,
-        created_at: WallTime::from_millis(head.created_ms),
-        scheduled_at: head.scheduled_ms.map(WallTime::from_millis),
-        expires_at: head.expires_ms.map(WallTime::from_millis),
-        dedup: head.dedup,
-        ..SyncItem::made_at(WallTime::default(), String::new(), payload, Priority::default())
-    })
+    item.payload = serde_json::from_slice(from.rest).map_err(unreadable)?;
+    Ok(item)
 }
 
-fn head_of(item: &SyncItem) -> Head {
-    Head {
-        created_ms: item.created_at.as_millis(),
-        max_retries: item.max_retries,
-        correlation_id: item.correlation_id.clone(),
-        metadata: item.metadata.clone(),
-        partition_key: item.partition_key.clone(),
-        scheduled_ms: item.scheduled_at.map(WallTime::as_millis),
-        expires_ms: item.expires_at.map(WallTime::as_millis),
-        dedup: item.dedup.clone(),
+fn take_head(from: &mut leb::Source<'_>, flags: u64) -> Result<SyncItem, Broken> {
+    let created_at = WallTime::from_millis(from.number()?);
+    let mut item = SyncItem::made_at(created_at, String::new(), Value::Null, Priority::default());
+    item.max_retries = u32::try_from(from.number()?).map_err(|_| Broken::TooLarge)?;
+    if flags & HAS_CORRELATION != 0 {
+        item.correlation_id = Some(from.text()?.to_owned());
     }
+    if flags & HAS_METADATA != 0 {
+        item.metadata = take_metadata(from)?;
+    }
+    if flags & HAS_PARTITION != 0 {
+        item.partition_key = Some(from.text()?.to_owned());
+    }
+    if flags & HAS_SCHEDULE != 0 {
+        item.scheduled_at = Some(WallTime::from_millis(from.number()?));
+    }
+    if flags & HAS_EXPIRY != 0 {
+        item.expires_at = Some(WallTime::from_millis(from.number()?));
+    }
+    if flags & HAS_DEDUP != 0 {
+        let (key, secs, nanos) = (from.text()?.to_owned(), from.number()?, from.number()?);
+        let nanos = u32::try_from(nanos).map_err(|_| Broken::TooLarge)?;
+        // Whole seconds among the nanoseconds could overflow.
+        let window = Duration::from_secs(secs).saturating_add(Duration::from_nanos(nanos.into()));
+        item.dedup = Some(Dedup { key, window });
+    }
+    Ok(item)
+}
+
+fn take_metadata(from: &mut leb::Source<'_>) -> Result<BTreeMap<String, String>, Broken> {
+    let count = from.number()?;
+    (0..count).map(|_| Ok((from.text()?.to_owned(), from.text()?.to_owned()))).collect()
+}
+
+fn broken(how: Broken) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("it has {how}"))
+}
+
+fn of_another(has: &str, reads: &str) -> Error {
+    Error::new(ErrorKind::Invalid, format!("it has the {has}, this program reads {reads}"))
 }
 
 /// Whether no part of `value` is deeper than `levels`.
@@ -175,7 +226,8 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode(&bytes);
-            let _ = decode(&[&[VERSION, 2, 0, 0, 0], &bytes[..]].concat());
+            let _ = decode(&[&[VERSION, 63], &bytes[..]].concat());
+            let _ = decode(&[&[VERSION, 0, 1, 1], &bytes[..]].concat());
         }
     }
 
@@ -194,10 +246,17 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_said_to_be_one() {
-        let mut body = encode(&nested(1)).unwrap().to_vec();
-        body[0] = 2;
-        let error = decode(&body).unwrap_err();
-        assert_eq!((error.kind(), error.message()), (ErrorKind::Invalid, "it has the format 2, this program reads 1"));
+        let body = encode(&nested(1)).unwrap().to_vec();
+        for (place, with, message) in [
+            (0, 4, "it has the format 4, this program reads 3"),
+            (1, 64, "it has the flags 0b1000000, this program reads 0b111111"),
+        ] {
+            let mut newer = body.clone();
+            newer[place] = with;
+            let error = decode(&newer).unwrap_err();
+            assert_eq!((error.kind(), error.message()), (ErrorKind::Invalid, message));
+        }
         assert_eq!(decode(&[]).unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(decode(&body[..3]).unwrap_err().message(), "it has an end too soon");
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use hashbrown::HashMap;
 use syncline_core::{
     Instant,
-    port::{Claimed, Moment, QueueStats},
+    port::{Claimed, DeadReason, Moment, QueueStats, Settled},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     ItemStatus, QueueConfig,
-    metrics::{Tally, Took},
+    metrics::{Settle, Tally, Took},
     state::Id,
     storage::Retention,
 };
@@ -70,10 +70,20 @@ impl Book {
 
     /// Nobody holds it any more; returns for how long somebody did.
     pub(super) fn let_go(&mut self, id: &str, token: Option<u64>, now: Instant) -> Option<Took> {
-        let id = Id::from(id);
-        let held = self.held.get(&id).filter(|held| token.is_none_or(|token| token == held.token)).copied()?;
-        self.held.remove(&id);
+        let is_it = |held: &Held| token.is_none_or(|token| token == held.token);
+        let held = self.held.remove(&Id::from(id), is_it)?;
         Some(Took { time: now.saturating_since(held.since), attempt: held.attempt })
+    }
+
+    /// An outcome was taken of an attempt, if its beginning was seen.
+    pub(super) fn note_settled(&mut self, settled: Settled, dead: DeadReason, took: Option<Took>, now: Instant) {
+        match settled {
+            Settled::Completed => self.tally.settled(Settle::Completed, took, now),
+            Settled::Retried => self.tally.settled(Settle::Retried, took, now),
+            Settled::Dead => self.tally.settled(Settle::Failed(dead), took, now),
+            Settled::Lost => self.tally.settled(Settle::Lost, None, now),
+            Settled::Released | Settled::Unknown => {}
+        }
     }
 
     /// A lease goes on until `until`.

@@ -56,14 +56,13 @@ impl Inner {
         let under_way = UnderWay::new(&self.bell);
         let told = self.watched(self.store.settle(&settlements, self.now())).await;
         under_way.done();
-        let mut others = Vec::new();
-        for (Settlement { lease, .. }, settled) in settlements.into_iter().zip(told?) {
-            self.note_settled(&lease.id, lease.token, settled, DeadReason::Exhausted);
-            if settled != Settled::Completed {
-                others.push(lease.id);
-            }
-        }
-        Ok(others)
+        let told = told?;
+        let outcomes = settlements.iter().zip(&told);
+        let outcomes = outcomes.map(|(Settlement { lease, .. }, settled)| (lease.id.as_str(), lease.token, *settled));
+        self.note_all(outcomes, DeadReason::Exhausted);
+        let ended = settlements.into_iter().zip(told);
+        let others = ended.filter(|(_, settled)| *settled != Settled::Completed);
+        Ok(others.map(|(Settlement { lease, .. }, _)| lease.id).collect())
     }
 }
 

@@ -171,9 +171,9 @@ impl Events {
         }
     }
 
-    /// Tells what became of an item.
-    pub(super) fn tell_settled(&self, id: &str, settled: Settled) {
-        let event = || {
+    /// Tells what became of items.
+    pub(super) fn tell_settled<'a>(&self, outcomes: impl Iterator<Item = (&'a str, Settled)>) {
+        self.tell(outcomes.filter_map(|(id, settled)| {
             let id = id.to_owned();
             match settled {
                 Settled::Completed => Some(QueueEvent::Completed { id }),
@@ -182,8 +182,7 @@ impl Events {
                 Settled::Released => Some(QueueEvent::Released { id }),
                 Settled::Lost | Settled::Unknown => None,
             }
-        };
-        self.tell(std::iter::once_with(event).flatten());
+        }));
     }
 
     /// Nothing more happens.

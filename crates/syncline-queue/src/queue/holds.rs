@@ -34,11 +34,11 @@ pub(super) struct Holds {
 impl Holds {
     /// It is held so from now on, instead of how it was before.
     pub(super) fn insert(&mut self, id: Id, held: Held) {
-        if let Some(before) = self.get_mut(&id) {
+        let hash = self.hasher.hash_one(&id);
+        if let Some((_, before)) = self.find(hash, &id).and_then(|at| self.places.get_mut(at)?.as_mut()) {
             *before = held;
             return;
         }
-        let hash = self.hasher.hash_one(&id);
         let place = Some((id, held));
         let at = match self.free.pop() {
             Some(at) => {
@@ -57,18 +57,21 @@ impl Holds {
     }
 
     pub(super) fn get(&self, id: &Id) -> Option<&Held> {
-        self.places.get(self.find(id)?)?.as_ref().map(|(_, held)| held)
+        let at = self.find(self.hasher.hash_one(id), id)?;
+        self.places.get(at)?.as_ref().map(|(_, held)| held)
     }
 
     pub(super) fn get_mut(&mut self, id: &Id) -> Option<&mut Held> {
-        let at = self.find(id)?;
+        let at = self.find(self.hasher.hash_one(id), id)?;
         self.places.get_mut(at)?.as_mut().map(|(_, held)| held)
     }
 
-    pub(super) fn remove(&mut self, id: &Id) {
-        if let Some(at) = self.find(id) {
-            self.clear(at);
-        }
+    /// It is held no more, if it is as `is_it` says; returns how it was.
+    pub(super) fn remove(&mut self, id: &Id, is_it: impl FnOnce(&Held) -> bool) -> Option<Held> {
+        let hash = self.hasher.hash_one(id);
+        let at = self.find(hash, id)?;
+        self.places.get(at)?.as_ref().filter(|(_, held)| is_it(held))?;
+        self.clear(hash, at).map(|(_, held)| held)
     }
 
     /// Looks at up to `most` places, from where the hand is; returns those whose leases are over at `now`, which are forgotten.
@@ -77,24 +80,24 @@ impl Holds {
         for _ in 0..most.min(self.places.len()) {
             let at = self.hand;
             let is_over = |(_, held): &&(Id, Held)| held.until <= now;
-            if self.places.get(at).and_then(Option::as_ref).filter(is_over).is_some() {
-                over.extend(self.clear(at));
+            if let Some((id, _)) = self.places.get(at).and_then(Option::as_ref).filter(is_over) {
+                over.extend(self.clear(self.hasher.hash_one(id), at).map(|(id, _)| id));
             }
             self.hand = if (at as usize) + 1 < self.places.len() { at + 1 } else { 0 };
         }
         over
     }
 
-    fn find(&self, id: &Id) -> Option<u32> {
+    fn find(&self, hash: u64, id: &Id) -> Option<u32> {
         let is_it = |at| self.places.get(at).and_then(Option::as_ref).is_some_and(|(other, _)| other == id);
-        self.by_id.find(self.hasher.hash_one(id), is_it)
+        self.by_id.find(hash, is_it)
     }
 
-    fn clear(&mut self, at: u32) -> Option<Id> {
-        let (id, _) = self.places.get_mut(at)?.take()?;
-        self.by_id.remove(self.hasher.hash_one(&id), at);
+    fn clear(&mut self, hash: u64, at: u32) -> Option<(Id, Held)> {
+        let cleared = self.places.get_mut(at)?.take()?;
+        self.by_id.remove(hash, at);
         self.free.push(at);
-        Some(id)
+        Some(cleared)
     }
 }
 
@@ -134,7 +137,7 @@ mod tests {
             (500, false, true)
         );
         holds.insert("1".into(), held(20));
-        holds.remove(&"3".into());
+        assert!(holds.remove(&"3".into(), |_| false).is_none() && holds.remove(&"3".into(), |_| true).is_some());
         assert_eq!(holds.sweep(at(10), 2_000).len(), 498, "one goes on, and one was let go");
         assert_eq!(holds.get(&"1".into()).map(|held| held.token), Some(20));
         assert_eq!((holds.places.len(), holds.free.len()), (1_000, 999));

@@ -14,7 +14,7 @@ use super::{
     gate::Errand,
     telemetry::{About, Op},
 };
-use crate::{ItemStatus, QueueError, QueueResult, SyncItem, metrics::Settle};
+use crate::{ItemStatus, QueueError, QueueResult, SyncItem};
 
 /// What an item is said to have failed with where nobody said.
 const NO_REASON: &str = "no reason was given";
@@ -313,42 +313,50 @@ impl Inner {
 
     /// An outcome was taken; `dead` is why the item died, if it did.
     pub(super) fn note_settled(&self, id: &str, token: Option<u64>, settled: Settled, dead: DeadReason) {
+        self.note_all(std::iter::once((id, token, settled)), dead);
+    }
+
+    /// Outcomes were taken, each of an item under a lease; `dead` is why those died that did.
+    pub(super) fn note_all<'a>(
+        &self,
+        outcomes: impl Iterator<Item = (&'a str, Option<u64>, Settled)> + Clone,
+        dead: DeadReason,
+    ) {
         let now = self.clock.now();
         let mut book = self.book();
-        let took = book.let_go(id, token, now);
-        match settled {
-            Settled::Completed => {
-                book.tally.settled(Settle::Completed, took, now);
-                if !self.store.is_own() {
-                    book.ended(id, ItemStatus::Completed, now);
-                }
+        for (id, token, settled) in outcomes.clone() {
+            let took = book.let_go(id, token, now);
+            book.note_settled(settled, dead, took, now);
+            if settled == Settled::Completed && !self.store.is_own() {
+                book.ended(id, ItemStatus::Completed, now);
             }
-            Settled::Retried => book.tally.settled(Settle::Retried, took, now),
-            Settled::Dead => book.tally.settled(Settle::Failed(dead), took, now),
-            Settled::Lost => book.tally.settled(Settle::Lost, None, now),
-            Settled::Released | Settled::Unknown => {}
+            #[cfg(feature = "otel")]
+            if let (Some(instruments), Some(took)) = (self.instruments.get(), took)
+                && matches!(settled, Settled::Completed | Settled::Retried | Settled::Dead)
+            {
+                instruments.processed(took.time, settled == Settled::Completed);
+            }
         }
         drop(book);
-        #[cfg(feature = "otel")]
-        if let (Some(instruments), Some(took)) = (self.instruments.get(), took)
-            && matches!(settled, Settled::Completed | Settled::Retried | Settled::Dead)
-        {
-            instruments.processed(took.time, settled == Settled::Completed);
+        let is_taken = |settled| !matches!(settled, Settled::Lost | Settled::Unknown);
+        let (mut taken, mut gone, mut deaths) = (0, 0, 0);
+        for (id, token, settled) in outcomes.clone() {
+            self.brakes.judge(id, token, settled);
+            taken += u64::from(is_taken(settled));
+            gone += u64::from(matches!(settled, Settled::Completed | Settled::Dead));
+            deaths += u64::from(settled == Settled::Dead);
         }
-        self.brakes.judge(id, token, settled);
-        if matches!(settled, Settled::Lost | Settled::Unknown) {
+        if taken == 0 {
             return;
         }
-        self.events.tell_settled(id, settled);
-        self.upkeep.settled(1);
-        if matches!(settled, Settled::Completed | Settled::Dead) {
-            self.free(1);
-        }
-        if settled == Settled::Dead {
+        self.events.tell_settled(outcomes.map(|(id, _, settled)| (id, settled)));
+        self.upkeep.settled(taken);
+        self.free(gone);
+        if deaths > 0 {
             self.note_deaths();
         }
-        // It, or what was behind it in its partition, may be next.
-        self.bell.ring(1);
+        // They, or what was behind them in their partitions, may be next.
+        self.bell.ring(usize::try_from(taken).unwrap_or(usize::MAX));
     }
 }
 

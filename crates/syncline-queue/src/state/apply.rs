@@ -91,8 +91,8 @@ impl<B> State<B> {
 
     /// What stands nowhere is in hand.
     pub(super) fn hand_out(&mut self, at: u32) {
-        let Some((seq, lane)) = self.slab.get(at).map(|slot| (slot.seq, slot.lane)) else { return };
-        self.leases.begin(seq);
+        let Some(lane) = self.slab.get(at).map(|slot| slot.lane) else { return };
+        self.leases.begin(&self.slab, at);
         self.enter(at, Phase::Leased);
         if let Some(lane) = lane {
             self.lanes.hand_out(lane);

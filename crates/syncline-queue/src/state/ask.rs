@@ -51,7 +51,9 @@ impl<B> State<B> {
 
     /// Who is next at `now`.
     pub(crate) fn next(&self, now: Millis, aging: Option<Millis>) -> Option<&Slot<B>> {
-        self.slab.get(self.order.next(&self.slab, now, aging)?)
+        let at = self.order.next(&self.slab, now, aging)?;
+        self.slab.look_at(at);
+        self.slab.get(at)
     }
 
     /// How many more may be in hands where `most` may.
@@ -69,18 +71,18 @@ impl<B> State<B> {
 
     /// How long until the next lease is over.
     pub(crate) fn next_lease_end(&self, now: Instant) -> Option<Duration> {
-        self.leases.next_end(now)
+        self.leases.next_end(&self.slab, now)
     }
 
     /// Whose lease is over.
     pub(crate) fn expired_lease(&self, now: Instant) -> Option<u64> {
-        self.leases.expired(now)
+        self.leases.expired(&self.slab, now)
     }
 
     /// Sets or moves the end of the lease on `seq`, which is in hand.
     pub(crate) fn lease_until(&mut self, seq: u64, until: Instant) {
-        if self.of_seq(seq).is_some_and(|slot| slot.phase == Phase::Leased) {
-            self.leases.set(seq, until);
+        if let Some(at) = self.at(seq, Phase::Leased) {
+            self.leases.set(&mut self.slab, at, until);
         }
     }
 
@@ -129,7 +131,7 @@ impl<B> State<B> {
 
     /// All that are in somebody's hands: orphans, when their process is gone.
     pub(crate) fn leased(&self) -> Vec<u64> {
-        self.leases.after(None).collect()
+        self.leases.after(&self.slab, None).map(|(seq, _)| seq).collect()
     }
 
     /// Until when the key of `seq` is taken at least.

@@ -46,8 +46,8 @@ impl<B> State<B> {
                 self.slots(ats.map(|(seq, at)| ((0, *seq), *at)))
             }
             ListPart::Held => {
-                let seqs = self.leases.after(after.map(|(_, seq)| seq));
-                self.slots(seqs.filter_map(|seq| Some(((0, seq), self.slab.by_seq(seq)?))))
+                let ats = self.leases.after(&self.slab, after.map(|(_, seq)| seq));
+                self.slots(ats.map(|(seq, at)| ((0, seq), at)))
             }
             ListPart::Dead => {
                 let ats = self.dead.range((after.map_or(Unbounded, Excluded), Unbounded));

@@ -50,7 +50,13 @@ pub(crate) use self::{
     slot::{Extra, Millis, Phase, Slot},
     table::Table,
 };
-use self::{dedup::Dedups, lanes::Lanes, leases::Leases, order::Order, slab::Slab};
+use self::{
+    dedup::Dedups,
+    lanes::{LaneNumber, Lanes},
+    leases::Leases,
+    order::Order,
+    slab::Slab,
+};
 
 /// Most items that one call of upkeep touches.
 const UPKEEP_MAX: usize = 64;

@@ -1,6 +1,6 @@
 //! Bringing an item into what it stands in, and out of it.
 
-use super::{Millis, Phase, State};
+use super::{LaneNumber, Millis, Phase, State};
 
 impl<B> State<B> {
     /// Where the item of `seq` is, if it stands in `phase`.
@@ -61,7 +61,7 @@ impl<B> State<B> {
                 }
             }
             (Phase::Leased, lane) => {
-                self.leases.end(slot.seq);
+                self.leases.end(&mut self.slab, at);
                 if let Some(lane) = lane {
                     self.lanes.take_back(lane);
                 }
@@ -81,7 +81,7 @@ impl<B> State<B> {
         }
     }
 
-    fn join_lane(&mut self, lane: u32, at: u32) {
+    fn join_lane(&mut self, lane: LaneNumber, at: u32) {
         let Some(slot) = self.slab.get(at) else { return };
         if let Some(before) = self.lanes.insert(lane, slot, at) {
             // Another one was the front. Where it stood in its order it stands behind this one now.
@@ -97,7 +97,7 @@ impl<B> State<B> {
     }
 
     /// Takes an item that stands nowhere any more out of its lane, whose next one steps forward.
-    pub(super) fn leave_lane(&mut self, lane: Option<u32>, place: (Millis, u64)) {
+    pub(super) fn leave_lane(&mut self, lane: Option<LaneNumber>, place: (Millis, u64)) {
         if let Some(lane) = lane {
             self.lanes.leave(lane, place);
             self.arrange(lane);
@@ -105,7 +105,7 @@ impl<B> State<B> {
     }
 
     /// The fronts of a lane stand in the order of their levels if they may leave, and nowhere else otherwise.
-    pub(super) fn arrange(&mut self, lane: u32) {
+    pub(super) fn arrange(&mut self, lane: LaneNumber) {
         let (fronts, may_leave) = self.lanes.fronts(lane);
         for at in fronts {
             if !may_leave {

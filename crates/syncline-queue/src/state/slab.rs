@@ -1,6 +1,6 @@
 //! Items by number, and the numbers by what they are looked up by.
 
-use std::hash::BuildHasher;
+use std::{cell::Cell, hash::BuildHasher};
 
 use hashbrown::DefaultHashBuilder;
 
@@ -25,6 +25,8 @@ pub(crate) struct Slab<B> {
     by_seq: Table,
     twins: Twins,
     hasher: DefaultHashBuilder,
+    /// The slot that was looked up last. A call is about one item after another, and asks for each several times.
+    last: Cell<u32>,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,7 @@ impl<B> Default for Slab<B> {
             by_seq: Table::default(),
             twins: Twins::default(),
             hasher: DefaultHashBuilder::default(),
+            last: Cell::new(0),
         }
     }
 }
@@ -96,6 +99,7 @@ impl<B> Slab<B> {
     /// The newest item of `id` in a phase that is fit, beside those of the seqs `but`.
     pub(crate) fn by_id(&self, id: &Id, is_fit: impl Fn(Phase) -> bool, but: &[u64]) -> Option<u32> {
         let newest = self.newest(id)?;
+        self.last.set(newest);
         let slot = self.get(newest)?;
         if is_fit(slot.phase) && !but.contains(&slot.seq) {
             return Some(newest);
@@ -106,6 +110,7 @@ impl<B> Slab<B> {
     /// The item of `id` that is in hand under this lease.
     pub(crate) fn under(&self, id: &Id, token: u64) -> Option<u32> {
         let newest = self.newest(id)?;
+        self.last.set(newest);
         let slot = self.get(newest)?;
         if slot.phase == Phase::Leased && slot.token == token {
             return Some(newest);
@@ -132,8 +137,18 @@ impl<B> Slab<B> {
     }
 
     pub(crate) fn by_seq(&self, seq: u64) -> Option<u32> {
-        self.by_seq
-            .find(seq_hash(&self.hasher, seq), |at| self.get(at).is_some_and(|slot| slot.seq == seq))
+        let is_it = |at: &u32| self.get(*at).is_some_and(|slot| slot.seq == seq);
+        let last = self.last.get();
+        // Those of a batch stand side by side, as a rule.
+        let near = [last, last.wrapping_add(1)].into_iter().find(is_it);
+        let at = near.or_else(|| self.by_seq.find(seq_hash(&self.hasher, seq), |at| is_it(&at)))?;
+        self.last.set(at);
+        Some(at)
+    }
+
+    /// The slot that somebody asks for next.
+    pub(crate) fn look_at(&self, at: u32) {
+        self.last.set(at);
     }
 
     /// Puts an item in; `None` when there is no number left.

@@ -2,7 +2,7 @@
 
 use syncline_core::{Priority, port::DeadReason};
 
-use super::Id;
+use super::{Id, LaneNumber, leases::Until};
 
 /// Milliseconds of the queue's clock: the calendar's, but never going back.
 pub(crate) type Millis = u64;
@@ -46,7 +46,9 @@ pub(crate) struct Slot<B> {
     /// Whether there are others of its id.
     pub(crate) has_twins: bool,
     /// The lane that it keeps its order in.
-    pub(crate) lane: Option<u32>,
+    pub(super) lane: Option<LaneNumber>,
+    /// When its lease is over.
+    pub(super) until: Until,
     pub(crate) extra: Option<Box<Extra>>,
 }
 

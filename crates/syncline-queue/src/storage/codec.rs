@@ -14,6 +14,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use syncline_core::{Error, ErrorKind, Priority, Result, port::DeadReason};
 
 use super::body::Body;
+use crate::leb::{self, Broken, put_number, put_text};
 use crate::state::{Dedup, Ended, Ending, Entry, Millis, Moved, Push, ROOM, Stand};
 
 const FORMAT: u8 = 1;
@@ -196,26 +197,13 @@ fn put_step(out: &mut BytesMut, kind: u8, seq: u64) {
     put_number(out, seq);
 }
 
-fn put_text(out: &mut BytesMut, text: &str) {
-    put_number(out, text.len() as u64);
-    out.put_slice(text.as_bytes());
-}
-
-fn put_number(out: &mut BytesMut, mut number: u64) {
-    while number >= 0x80 {
-        out.put_u8(u8::try_from(number & 0x7f).unwrap_or(0) | 0x80);
-        number >>= 7;
-    }
-    out.put_u8(u8::try_from(number).unwrap_or(0));
-}
-
 /// Reads a record that stands at `home` in the journal. What its items carry is left where it is.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Invalid`] for a newer format, [`ErrorKind::Corrupt`] for what is no record.
 pub(crate) fn decode(record: &[u8], home: u64) -> Result<Record> {
-    let mut from = Source { home, len: record.len(), rest: record };
+    let mut from = Source { home, len: record.len(), from: leb::Source { rest: record } };
     let format = from.byte()?;
     if format != FORMAT {
         let message = format!("queue record of format {format}, this version reads {FORMAT}");
@@ -228,7 +216,7 @@ pub(crate) fn decode(record: &[u8], home: u64) -> Result<Record> {
     for _ in 0..count {
         entries.push(take_entry(&mut from)?);
     }
-    if !from.rest.is_empty() {
+    if !from.from.rest.is_empty() {
         return Err(corrupt("bytes after its last step"));
     }
     Ok(Record { is_ahead, time, entries })
@@ -311,42 +299,20 @@ struct Source<'a> {
     home: u64,
     /// Bytes of the whole record.
     len: usize,
-    rest: &'a [u8],
+    from: leb::Source<'a>,
 }
 
 impl<'a> Source<'a> {
     fn byte(&mut self) -> Result<u8> {
-        let (byte, rest) = self.rest.split_first().ok_or_else(too_soon)?;
-        self.rest = rest;
-        Ok(*byte)
+        self.from.byte().map_err(broken)
     }
 
     fn number(&mut self) -> Result<u64> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            if bits << shift >> shift != bits {
-                break;
-            }
-            number |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(corrupt("a number above 64 bits"))
-    }
-
-    /// Bytes led by their length.
-    fn bytes(&mut self) -> Result<&'a [u8]> {
-        let len = usize::try_from(self.number()?).unwrap_or(usize::MAX);
-        let (bytes, rest) = self.rest.split_at_checked(len).ok_or_else(too_soon)?;
-        self.rest = rest;
-        Ok(bytes)
+        self.from.number().map_err(broken)
     }
 
     fn str(&mut self) -> Result<&'a str> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| corrupt("text that is not UTF-8"))
+        self.from.text().map_err(broken)
     }
 
     fn text(&mut self) -> Result<Box<str>> {
@@ -354,8 +320,8 @@ impl<'a> Source<'a> {
     }
 
     fn body(&mut self) -> Result<Body> {
-        let bytes = self.bytes()?;
-        let (end, len) = (self.len - self.rest.len(), bytes.len());
+        let bytes = self.from.bytes().map_err(broken)?;
+        let (end, len) = (self.len - self.from.rest.len(), bytes.len());
         let in_record = |number: usize| u32::try_from(number).map_err(|_| corrupt("more bytes than any journal takes"));
         Ok(Body::on_disk(self.home, in_record(end - len)?, in_record(len)?))
     }
@@ -388,8 +354,8 @@ fn ending(number: u8) -> Result<Ending> {
         .ok_or_else(|| corrupt(&format!("ending {number}")))
 }
 
-fn too_soon() -> Error {
-    corrupt("an end too soon")
+fn broken(how: Broken) -> Error {
+    corrupt(&how.to_string())
 }
 
 fn corrupt(what: &str) -> Error {

@@ -91,7 +91,7 @@ impl MemoryQueueStorage {
     pub(crate) fn claim_now(&self, claim: Claim, now: Moment) -> Handed {
         let mut shared = self.shared();
         let time = shared.clock.at(now);
-        let (_, taken) = plan::claim(&mut shared.state, claim, now, time);
+        let taken = plan::claim(&mut shared.state, claim, now, time, drop);
         let items = taken.items.into_iter().map(|item| item.seen).collect();
         Handed { items, buried: taken.buried }
     }

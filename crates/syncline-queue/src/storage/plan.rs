@@ -144,9 +144,15 @@ pub(crate) struct Taken {
 
 /// Hands out what is next, step by step: a step is applied before the next one is looked for. The steps also bury what had
 /// expired: whoever keeps them keeps all, or a later step is about an item that is dead here alone.
-pub(crate) fn claim(state: &mut State<Body>, claim: Claim, now: Moment, time: Millis) -> (Vec<Entry<Body>>, Taken) {
+pub(crate) fn claim(
+    state: &mut State<Body>,
+    claim: Claim,
+    now: Moment,
+    time: Millis,
+    mut keep: impl FnMut(Entry<Body>),
+) -> Taken {
     let aging = claim.aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
-    let (mut entries, mut taken) = (Vec::new(), Taken::default());
+    let mut taken = Taken::default();
     state.allow_of_lane(claim.in_hand.of_lane);
     let most = claim
         .most
@@ -159,7 +165,7 @@ pub(crate) fn claim(state: &mut State<Body>, claim: Claim, now: Moment, time: Mi
             taken.buried.push(Buried { id: slot.id.to_string(), reason: DeadReason::Expired });
             let entry = Entry::Bury { seq, at: time, reason: DeadReason::Expired, error: EXPIRED.into() };
             state.apply(entry.clone());
-            entries.push(entry);
+            keep(entry);
             continue;
         }
         let entry = Entry::Claim { seq };
@@ -167,10 +173,10 @@ pub(crate) fn claim(state: &mut State<Body>, claim: Claim, now: Moment, time: Mi
         state.lease_until(seq, now.steady + claim.lease);
         if let Some(slot) = state.of_seq(seq) {
             taken.items.push(claimed_of(state, slot));
-            entries.push(entry);
+            keep(entry);
         }
     }
-    (entries, taken)
+    taken
 }
 
 /// What [`claim`] would hand out first.

@@ -38,7 +38,9 @@ impl JournalQueueStorage {
         let (items, buried, commit) = {
             let mut inner = self.inner();
             let time = inner.clock.at(now);
-            let (entries, Taken { items, mut buried }) = plan::claim(&mut inner.state, claim, now, time);
+            let mut entries = Vec::new();
+            let Taken { items, mut buried } =
+                plan::claim(&mut inner.state, claim, now, time, |entry| entries.push(entry));
             buried.splice(..0, std::mem::take(&mut inner.untold));
             let record = Record { is_ahead: true, time, entries };
             let commit = if planted!(self, ClaimUncounted) {
