@@ -115,7 +115,7 @@ impl SyncQueue {
     ///
     /// As there.
     pub fn history(&self, before: Option<EndedCursor>, limit: usize) -> QueueResult<EndedPage> {
-        self.queue.history(before, limit)
+        rt::block_on(self.queue.history(before, limit))
     }
 
     /// As [`SyncQueue::peek`](crate::SyncQueue::peek).

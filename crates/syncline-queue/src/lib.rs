@@ -45,8 +45,7 @@ pub use config::{CompressionService, Durability, EncryptionService, JobBreaker, 
 pub use error::{QueueError, QueueResult};
 pub use health::{HealthReport, Reason};
 pub use item::{
-    DEFAULT_MAX_RETRIES, DeadLetter, Dedup, EndedCursor, EndedItem, EndedPage, ItemFilter, ItemInfo, ItemPage,
-    ItemStatus, SyncItem, priority_of,
+    DEFAULT_MAX_RETRIES, DeadLetter, Dedup, ItemFilter, ItemInfo, ItemPage, ItemStatus, SyncItem, priority_of,
 };
 pub use metrics::{Dead, Distributions, Histogram, QueueMetrics, Ratio, Rejected, Throughput};
 pub use queue::{
@@ -54,11 +53,10 @@ pub use queue::{
     WorkerBuilder,
 };
 pub use schedule::{MissedRuns, Recurring, Schedule};
-pub use state::Ending;
 pub use storage::{JournalQueueStorage, MemoryQueueStorage};
 pub use syncline_core::{
     Priority, WallTime,
-    port::{DeadReason, ListCursor, QueueStorage},
+    port::{DeadReason, EndedCursor, EndedItem, EndedPage, Ending, ListCursor, QueueStorage},
 };
 
 /// Target of every event that this crate emits through `tracing`.

@@ -3,9 +3,13 @@
 use std::{
     future,
     sync::{Arc, Mutex, Weak},
+    time::Duration,
 };
 
-use syncline_core::{memory::MemoryDisk, port::QueueStorage};
+use syncline_core::{
+    memory::MemoryDisk,
+    port::{QueueStorage, Retention},
+};
 use syncline_journal::{Config, Journal};
 use syncline_queue::{JournalQueueStorage, MemoryQueueStorage};
 use syncline_testkit::contract::queue::Subject;
@@ -30,7 +34,9 @@ fn open(
         journal.close().unwrap();
     }
     let journal = Journal::open(Arc::clone(disk) as _, Config::default()).unwrap().journal;
-    let storage = Arc::new(JournalQueueStorage::open_within(&journal, "jobs", payload_memory_bytes).unwrap());
+    let retention = Retention { age: Duration::MAX, items: u64::MAX, bytes: u64::MAX };
+    let storage = JournalQueueStorage::open_keeping(&journal, "jobs", retention, payload_memory_bytes).unwrap();
+    let storage = Arc::new(storage);
     *before = Some((journal, Arc::downgrade(&storage)));
     storage
 }

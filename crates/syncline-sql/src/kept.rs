@@ -1,10 +1,13 @@
 //! What queues on SQL databases have in common: numbers of their tables, proofs of content, and who is next.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use syncline_core::{
     Priority, WallTime,
-    port::{DeadReason, Standing},
+    port::{DeadReason, EndedItem, Ending, Retention, Standing},
 };
 
 /// Most bytes of an error that are kept.
@@ -116,6 +119,74 @@ pub(crate) fn reason_of(number: i64) -> DeadReason {
     }
 }
 
+/// An ending as it stands in a table.
+pub(crate) fn ending_number(ending: Ending) -> i64 {
+    match ending {
+        Ending::Completed => 0,
+        Ending::Cancelled => 1,
+        Ending::Purged => 2,
+        Ending::Expired => 3,
+    }
+}
+
+/// The ending of a number in a table; what is none was thrown away by somebody, in whatever way.
+pub(crate) fn ending_of(number: i64) -> Ending {
+    match number {
+        0 => Ending::Completed,
+        1 => Ending::Cancelled,
+        3 => Ending::Expired,
+        _ => Ending::Purged,
+    }
+}
+
+/// Bytes that an end takes, by the lengths of its id and its error in a table.
+pub(crate) fn ended_bytes(id: i64, error: i64) -> u64 {
+    let number = |number: i64| usize::try_from(number).unwrap_or(0);
+    EndedItem::bytes_of(number(id), number(error))
+}
+
+/// How much one storage remembers of what ended; nothing is said until it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Keeps(Mutex<Option<Retention>>);
+
+impl Keeps {
+    pub(crate) fn set(&self, retention: Retention) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(retention);
+    }
+
+    pub(crate) fn get(&self) -> Option<Retention> {
+        // One plain value, so a panic elsewhere does not spoil it.
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many ends are remembered and their bytes, or by how much that changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    pub(crate) items: i64,
+    pub(crate) bytes: i64,
+}
+
+impl Remembered {
+    pub(crate) fn add(&mut self, bytes: u64) {
+        self.items = self.items.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn remove(&mut self, bytes: u64) {
+        self.items = self.items.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Whether the first of them, which ended at `at`, is to be forgotten.
+    pub(crate) fn is_too_much(&self, retention: Retention, at: i64, now: i64) -> bool {
+        let is_above = |sum: i64, most: u64| u64::try_from(sum).is_ok_and(|sum| sum > most);
+        at <= died_by(retention.age, now)
+            || is_above(self.items, retention.items)
+            || is_above(self.bytes, retention.bytes)
+    }
+}
+
 /// How those of a lane that may be handed out come to stand: who is to step behind, and who forward.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arranged {
@@ -200,6 +271,22 @@ mod tests {
         assert_eq!(of(&[2], &[2]), (vec![], vec![]));
         assert_eq!(of(&[4, 5], &[3, 5]), (vec![4], vec![3]));
         assert_eq!(of(&[6, 7], &[]), (vec![6, 7], vec![]), "it has its share in hand");
+    }
+
+    #[test]
+    fn each_bound_forgets_the_first_end() {
+        let (one, hour) = (Remembered { items: 1, bytes: 70 }, Duration::from_secs(3_600));
+        let is_too_much = |age, items, bytes, now| one.is_too_much(Retention { age, items, bytes }, 1_000, now);
+        assert!(!is_too_much(hour, 1, 70, 2_000));
+        assert!(is_too_much(Duration::from_secs(1), 1, 70, 2_000));
+        assert!(is_too_much(hour, 0, 70, 2_000) && is_too_much(hour, 1, 69, 2_000));
+    }
+
+    #[test]
+    fn every_ending_comes_back() {
+        for ending in [Ending::Completed, Ending::Cancelled, Ending::Purged, Ending::Expired] {
+            assert_eq!(ending_of(ending_number(ending)), ending);
+        }
     }
 
     #[test]

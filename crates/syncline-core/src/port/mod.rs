@@ -7,6 +7,7 @@ mod archive;
 mod clock;
 mod disk;
 mod queue;
+mod queue_history;
 mod queue_list;
 mod random;
 
@@ -19,6 +20,7 @@ pub use queue::{
     Admission, Buried, Claim, Claimed, DeadReason, DedupKey, ExpiredDead, Handed, InHand, Lease, Moment, NewItem,
     Outcome as QueueOutcome, Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Standing, Stored,
 };
+pub use queue_history::{EndedCursor, EndedItem, EndedPage, Ending, Retention};
 pub use queue_list::{List, ListCursor, ListPage, ListPart, Listed, Pager};
 pub use random::Random;
 

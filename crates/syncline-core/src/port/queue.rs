@@ -4,7 +4,7 @@ use std::{fmt::Debug, time::Duration};
 
 use bytes::Bytes;
 
-use super::{BoxFuture, List, ListCursor, ListPage};
+use super::{BoxFuture, EndedCursor, EndedPage, Ending, List, ListCursor, ListPage, Retention};
 use crate::{Instant, Priority, Result, WallTime};
 
 /// A moment of both clocks. Due times are the calendar's; leases are the steady clock's, where a storage has one process.
@@ -308,6 +308,10 @@ pub struct QueueStats {
 /// 14. A claim brings what is in hand above none of its bounds.
 /// 15. `expire_dead` throws away what has been dead for as long as it is told, by its death, oldest first and 64 at most, and
 ///     names each. What it names is gone as durably as what was purged, and what it does not name stays.
+/// 16. What ends is remembered in the step that ends it, as `remember` says: what was completed, withdrawn, or dead and thrown
+///     away. `history` tells it with the last end first, and `how_ended` the last end of an id. What ended longer ago than may be
+///     is told no more; of what is more than may be the first ends are forgotten, by `reap` at the latest. Where items outlive
+///     their process, so does what is remembered.
 pub trait QueueStorage: Debug + Send + Sync {
     /// Keeps items, in order.
     ///
@@ -364,6 +368,16 @@ pub trait QueueStorage: Debug + Send + Sync {
 
     /// Dead items by their death, oldest first, after the one of id `after`, which is dead too.
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>>;
+
+    /// From now on so much is remembered of what ended. A storage that was told nothing remembers nothing more, and forgets
+    /// nothing. Where several processes share it each says so for itself: what one of them forgets is gone for all.
+    fn remember(&self, retention: Retention);
+
+    /// What ended before a place, which is where a page ended, without its content: at most `limit`, which is 1 to 1,024.
+    fn history(&self, before: Option<EndedCursor>, limit: usize, now: Moment) -> BoxFuture<'_, Result<EndedPage>>;
+
+    /// How the item of this id ended, the last end where there are several; `None` where that is not remembered.
+    fn how_ended<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Ending>>>;
 
     /// How many items stand where.
     fn stats(&self, now: Moment) -> BoxFuture<'_, Result<QueueStats>>;

@@ -9,9 +9,7 @@ mod pace;
 use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use syncline_core::port::InHand;
-
-use crate::storage::Retention;
+use syncline_core::port::{InHand, Retention};
 
 pub(crate) use self::encryption::secret;
 pub use self::{
@@ -75,11 +73,13 @@ pub struct QueueConfig {
     pub require_strong_key: bool,
     /// How long it is remembered of an item that it ended, and how: all but its content, in the
     /// [history](crate::SyncQueue::history), for [`retention_items`](Self::retention_items) and
-    /// [`retention_bytes`](Self::retention_bytes) at most. On a journal it outlives the process; with a storage that was given it
-    /// is a note in memory for [`status`](crate::SyncQueue::status). Where a push finds the disk full, it gives way. Zero remembers nothing. Dead letters stay for [`dead_letter_ttl`](Self::dead_letter_ttl). Default 7 days.
+    /// [`retention_bytes`](Self::retention_bytes) at most. It outlives the process where the items do. Where several processes
+    /// work on one storage the shortest counts. On a journal whose disk is full it gives way to pushes. Zero remembers nothing.
+    /// Dead letters stay for [`dead_letter_ttl`](Self::dead_letter_ttl). Default 7 days.
     #[serde(with = "humantime_serde")]
     pub retention_period: Duration,
-    /// Most items that are remembered once they ended, those that ended last. Zero remembers nothing. Default 10,000.
+    /// Most items that are remembered once they ended, those that ended last. On SQLite and PostgreSQL more may be, until the
+    /// next upkeep. Zero remembers nothing. Default 10,000.
     pub retention_items: usize,
     /// Most bytes that remembering them takes, about. Zero remembers nothing. Default 64 MiB.
     pub retention_bytes: u64,
@@ -206,7 +206,7 @@ impl QueueConfig {
     pub(crate) fn retention(&self) -> Retention {
         Retention {
             age: self.retention_period,
-            items: self.retention_items,
+            items: self.retention_items as u64,
             bytes: self.retention_bytes,
         }
     }

@@ -1,7 +1,6 @@
 //! What is pushed and popped.
 
 mod codec;
-mod ended;
 mod id;
 mod listed;
 mod status;
@@ -18,7 +17,6 @@ use syncline_core::{
 };
 
 pub use self::{
-    ended::{EndedCursor, EndedItem, EndedPage},
     listed::{ItemFilter, ItemInfo, ItemPage},
     status::ItemStatus,
 };

@@ -1,7 +1,7 @@
 //! What ended lately.
 
-use super::{Inner, Store, SyncQueue};
-use crate::{EndedCursor, EndedPage, Ending, ItemStatus, QueueError, QueueResult};
+use super::{Inner, SyncQueue};
+use crate::{EndedCursor, EndedPage, Ending, ItemStatus, QueueResult};
 
 /// Most items of one page.
 const ITEMS_MAX: usize = 1_024;
@@ -10,12 +10,13 @@ impl SyncQueue {
     /// Items that were completed, cancelled or, as dead letters, thrown away: the last end first, at most `limit`, which is 1 to
     /// 1,024, from where the page before ended. They are told without their content, and forgotten as
     /// [`retention_period`](crate::QueueConfig::retention_period), [`retention_items`](crate::QueueConfig::retention_items) and
-    /// [`retention_bytes`](crate::QueueConfig::retention_bytes) say. On a journal they are there after a restart, and whatever
-    /// else is answered after a crash. The ticks of schedules are items, too.
+    /// [`retention_bytes`](crate::QueueConfig::retention_bytes) say. Where the queue outlives its process they are there after a
+    /// restart, and after a crash as every end that was answered is. On a storage that several processes share it is the
+    /// history of all of them. The ticks of schedules are items, too.
     ///
     /// # Errors
     ///
-    /// [`InvalidState`](QueueError::InvalidState) on a storage that was given, which keeps no history.
+    /// What the storage says.
     ///
     /// # Examples
     ///
@@ -31,34 +32,26 @@ impl SyncQueue {
     /// queue.mark_completed("a").await?;
     /// queue.cancel("b").await?;
     ///
-    /// let ended: Vec<_> = queue.history(None, 100)?.items.into_iter().map(|item| (item.id, item.ending)).collect();
+    /// let ended: Vec<_> = queue.history(None, 100).await?.items.into_iter().map(|item| (item.id, item.ending)).collect();
     /// assert_eq!(ended, [("b".to_owned(), Ending::Cancelled), ("a".to_owned(), Ending::Completed)]);
     /// # QueueResult::Ok(())
     /// # }).unwrap();
     /// ```
-    pub fn history(&self, before: Option<EndedCursor>, limit: usize) -> QueueResult<EndedPage> {
+    pub async fn history(&self, before: Option<EndedCursor>, limit: usize) -> QueueResult<EndedPage> {
         let inner = &*self.inner;
-        let (place, limit, now) = (before.map(|cursor| cursor.0), limit.clamp(1, ITEMS_MAX), inner.now());
-        match &inner.store {
-            Store::Memory(storage) => Ok(storage.history(place, limit, now)),
-            Store::Journal { storage, .. } => Ok(storage.history(place, limit, now)),
-            Store::Given(_) => Err(QueueError::InvalidState("this storage keeps no history".into())),
-        }
+        let limit = limit.clamp(1, ITEMS_MAX);
+        inner.watched(inner.storage().history(before, limit, inner.now())).await
     }
 }
 
 impl Inner {
     /// How an item that is gone ended, where its end has a status.
-    pub(super) fn how_ended(&self, id: &str) -> Option<ItemStatus> {
-        let ending = match &self.store {
-            Store::Memory(storage) => storage.how_ended(id, self.now()),
-            Store::Journal { storage, .. } => storage.how_ended(id, self.now()),
-            Store::Given(_) => return self.book().how_ended(id, self.clock.now()),
-        };
-        match ending? {
-            Ending::Completed => Some(ItemStatus::Completed),
-            Ending::Cancelled => Some(ItemStatus::Cancelled),
-            Ending::Purged | Ending::Expired => None,
-        }
+    pub(super) async fn how_ended(&self, id: &str) -> QueueResult<Option<ItemStatus>> {
+        let ending = self.watched(self.storage().how_ended(id, self.now())).await?;
+        Ok(match ending {
+            Some(Ending::Completed) => Some(ItemStatus::Completed),
+            Some(Ending::Cancelled) => Some(ItemStatus::Cancelled),
+            Some(Ending::Purged | Ending::Expired) | None => None,
+        })
     }
 }

@@ -20,8 +20,7 @@ impl SyncQueue {
     }
 
     /// Where the item of `id` stands. It is remembered for [`retention_period`](crate::QueueConfig::retention_period) of items
-    /// that were completed or cancelled: on a journal whoever did it, on a storage that was given here and until the process
-    /// ends. A dead letter that is gone is nowhere any more; the [history](Self::history) tells of it.
+    /// that were completed or cancelled. A dead letter that is gone is nowhere any more; the [history](Self::history) tells of it.
     ///
     /// # Errors
     ///
@@ -29,7 +28,10 @@ impl SyncQueue {
     pub async fn status(&self, id: &str) -> QueueResult<Option<ItemStatus>> {
         let inner = &*self.inner;
         let stored = inner.watched(inner.storage().get(id, inner.now())).await?;
-        Ok(stored.map_or_else(|| inner.how_ended(id), |stored| Some(stored.standing.into())))
+        match stored {
+            Some(stored) => Ok(Some(stored.standing.into())),
+            None => inner.how_ended(id).await,
+        }
     }
 
     /// Items of a status, without their content, a page at a time: at most `limit`, which is 1 to 1,024, from where the page

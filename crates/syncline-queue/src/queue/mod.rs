@@ -145,8 +145,10 @@ impl SyncQueue {
     fn of(name: &str, store: Store, config: QueueConfig, clock: Arc<dyn Clock>) -> Self {
         let now = clock.now();
         let bell = Arc::new(Bell::default());
-        if let Store::Journal { storage, .. } = &store {
-            storage.tell(Arc::clone(&bell));
+        match &store {
+            Store::Memory(_) => {}
+            Store::Journal { storage, .. } => storage.tell(Arc::clone(&bell)),
+            Store::Given(storage) => storage.remember(config.retention()),
         }
         let breaker = CircuitBreaker::with_clock(Arc::clone(&clock))
             .with_failure_threshold(BREAKER_FAILURES)

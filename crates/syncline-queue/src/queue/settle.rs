@@ -14,7 +14,7 @@ use super::{
     gate::Errand,
     telemetry::{About, Op},
 };
-use crate::{ItemStatus, QueueError, QueueResult, SyncItem};
+use crate::{QueueError, QueueResult, SyncItem};
 
 /// What an item is said to have failed with where nobody said.
 const NO_REASON: &str = "no reason was given";
@@ -225,9 +225,6 @@ impl Inner {
             book.let_go(id, None, now);
             self.brakes.judge(id, None, Settled::Released);
             book.tally.cancelled(1);
-            if !self.store.is_own() {
-                book.ended(id, ItemStatus::Cancelled, now);
-            }
         }
         self.free(1);
         self.crews.cancel(id);
@@ -327,9 +324,6 @@ impl Inner {
         for (id, token, settled) in outcomes.clone() {
             let took = book.let_go(id, token, now);
             book.note_settled(settled, dead, took, now);
-            if settled == Settled::Completed && !self.store.is_own() {
-                book.ended(id, ItemStatus::Completed, now);
-            }
             #[cfg(feature = "otel")]
             if let (Some(instruments), Some(took)) = (self.instruments.get(), took)
                 && matches!(settled, Settled::Completed | Settled::Retried | Settled::Dead)

@@ -1,24 +1,11 @@
 //! What is remembered of an item that is gone.
 
-use std::fmt;
-
-use syncline_core::Priority;
+use syncline_core::{
+    Priority, WallTime,
+    port::{EndedCursor, EndedItem, Ending},
+};
 
 use super::{Id, Millis};
-
-/// How an item ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Ending {
-    /// It is done.
-    Completed,
-    /// It was withdrawn.
-    Cancelled,
-    /// It was a dead letter, and somebody threw it away.
-    Purged,
-    /// It was a dead letter, and its [time](crate::QueueConfig::dead_letter_ttl) was over.
-    Expired,
-}
 
 /// An item that ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +22,6 @@ pub(crate) struct Ended {
     pub(crate) error: Option<Box<str>>,
 }
 
-/// What the numbers of one take in a record and in memory, about.
-const BYTES: usize = 64;
-
 impl Ended {
     /// Its place among all: by its end.
     pub(crate) fn place(&self) -> (Millis, u64) {
@@ -46,17 +30,19 @@ impl Ended {
 
     /// Bytes that it takes, about.
     pub(crate) fn bytes(&self) -> u64 {
-        (BYTES + self.id.len() + self.error.as_ref().map_or(0, |error| error.len())) as u64
+        EndedItem::bytes_of(self.id.len(), self.error.as_ref().map_or(0, |error| error.len()))
     }
-}
 
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Completed => "completed",
-            Self::Cancelled => "cancelled",
-            Self::Purged => "purged",
-            Self::Expired => "expired",
-        })
+    /// It as a history tells it, and its place there.
+    pub(crate) fn told(&self) -> (EndedCursor, EndedItem) {
+        let item = EndedItem {
+            id: String::from(&self.id),
+            ending: self.how,
+            ended_at: WallTime::from_millis(self.at),
+            priority: self.priority,
+            attempts: self.attempts.into(),
+            last_error: self.error.as_deref().map(str::to_owned),
+        };
+        (EndedCursor { time: self.at, seq: self.seq }, item)
     }
 }

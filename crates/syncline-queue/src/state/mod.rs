@@ -39,7 +39,6 @@ mod twins;
 
 use std::collections::BTreeMap;
 
-pub use self::ended::Ending;
 pub(crate) use self::{
     chunks::Chunks,
     counts::Counts,

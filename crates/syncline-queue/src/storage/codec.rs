@@ -11,11 +11,14 @@
 //! name.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use syncline_core::{Error, ErrorKind, Priority, Result, port::DeadReason};
+use syncline_core::{
+    Error, ErrorKind, Priority, Result,
+    port::{DeadReason, Ending},
+};
 
 use super::body::Body;
 use crate::leb::{self, Broken, put_number, put_text};
-use crate::state::{Dedup, Ended, Ending, Entry, Millis, Moved, Push, ROOM, Stand};
+use crate::state::{Dedup, Ended, Entry, Millis, Moved, Push, ROOM, Stand};
 
 const FORMAT: u8 = 1;
 const AHEAD: u8 = 1;

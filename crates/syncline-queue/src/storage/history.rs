@@ -4,24 +4,16 @@ use std::{
     collections::BTreeMap,
     hash::BuildHasher,
     ops::Bound::{Excluded, Unbounded},
-    time::Duration,
 };
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use syncline_core::port::{EndedCursor, EndedPage, Ending, Retention};
 
 use super::body::Body;
-use crate::state::{Ended, Ending, Entry, Id, Millis, Phase, State};
+use crate::state::{Ended, Entry, Id, Millis, Phase, State};
 
-/// How much is remembered of what ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Retention {
-    /// How long ago it may have ended.
-    pub(crate) age: Duration,
-    /// Most items.
-    pub(crate) items: usize,
-    /// Most bytes of all of them, about.
-    pub(crate) bytes: u64,
-}
+/// Most items of one page.
+const PAGE_MAX: usize = 1_024;
 
 /// A place in it: when an item ended, and its seq.
 pub(crate) type Place = (Millis, u64);
@@ -42,10 +34,14 @@ impl History {
         Self { retention, ..Self::default() }
     }
 
+    /// From now on so much is remembered.
+    pub(crate) fn keep(&mut self, retention: Retention) {
+        self.retention = retention;
+    }
+
     /// What is to be remembered of an item that `entry` would end.
     pub(crate) fn end_of(&self, state: &State<Body>, entry: &Entry<Body>, at: Millis) -> Option<Ended> {
-        let Retention { age, items, bytes } = self.retention;
-        if age.is_zero() || items == 0 || bytes == 0 {
+        if self.retention.is_nothing() {
             return None;
         }
         let (Entry::Complete { seq } | Entry::Drop { seq } | Entry::Outlive { seq }) = entry else {
@@ -90,7 +86,7 @@ impl History {
         let Retention { age, items, bytes } = self.retention;
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         let (place, _) = self.ends.first_key_value()?;
-        let is_over = place.0.saturating_add(age) <= now || self.ends.len() > items || self.bytes > bytes;
+        let is_over = place.0.saturating_add(age) <= now || self.ends.len() as u64 > items || self.bytes > bytes;
         if is_over { self.forget(*place) } else { None }
     }
 
@@ -128,6 +124,12 @@ impl History {
         ends.rev().map(|(_, (ended, _))| ended)
     }
 
+    /// A page of ends before a place.
+    pub(crate) fn page(&self, before: Option<EndedCursor>, limit: usize) -> EndedPage {
+        let ends = self.before(before.map(|place| (place.time, place.seq)));
+        EndedPage::of(ends.map(Ended::told), limit.clamp(1, PAGE_MAX))
+    }
+
     /// How the item of `id` ended; the last where several did.
     pub(crate) fn how_ended(&self, id: &str) -> Option<Ending> {
         let id = Id::from(id);
@@ -144,6 +146,8 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use syncline_core::Priority;
 
     use super::*;
@@ -160,7 +164,7 @@ mod tests {
         }
     }
 
-    fn history(age: u64, items: usize, bytes: u64) -> History {
+    fn history(age: u64, items: u64, bytes: u64) -> History {
         History::new(Retention { age: Duration::from_millis(age), items, bytes })
     }
 

@@ -9,19 +9,14 @@ use std::{
 use syncline_core::{
     Result,
     port::{
-        Admission, BoxFuture, Claim, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
-        Pushed, QueueOutcome as Outcome, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, EndedCursor, EndedPage, Ending, ExpiredDead, Handed, InHand, Lease, List,
+        ListCursor, ListPage, Moment, NewItem, Pushed, QueueOutcome as Outcome, QueueStats, QueueStorage, Reaped,
+        Retention, Settled, Settlement, Stored,
     },
 };
 
-use super::{
-    body::Body,
-    history::{History, Place, Retention},
-    list, plan,
-    time::QueueClock,
-};
+use super::{body::Body, history::History, list, plan, time::QueueClock};
 use crate::state::{Applied, Entry, Hold, Millis, Phase, State};
-use crate::{EndedPage, Ending};
 
 /// Most that one call of upkeep does before it says that there is more.
 const REAP_MAX: u64 = 64;
@@ -62,22 +57,6 @@ impl MemoryQueueStorage {
     pub(crate) fn keeping(retention: Retention) -> Self {
         let shared = Shared { history: History::new(retention), ..Shared::default() };
         Self { shared: Mutex::new(shared) }
-    }
-
-    /// What ended before a place, the last first.
-    pub(crate) fn history(&self, before: Option<Place>, limit: usize, now: Moment) -> EndedPage {
-        let mut shared = self.shared();
-        let time = shared.clock.at(now);
-        while shared.history.forget_one(time).is_some() {}
-        EndedPage::of(shared.history.before(before), limit)
-    }
-
-    /// How the item of this id ended, as far as that is remembered.
-    pub(crate) fn how_ended(&self, id: &str, now: Moment) -> Option<Ending> {
-        let mut shared = self.shared();
-        let time = shared.clock.at(now);
-        while shared.history.forget_one(time).is_some() {}
-        shared.history.how_ended(id)
     }
 
     /// As [`QueueStorage::push`].
@@ -158,6 +137,7 @@ impl Shared {
     }
 
     fn reap(&mut self, now: Moment, time: Millis) -> Reaped {
+        while self.history.forget_one(time).is_some() {}
         let mut reaped = Reaped { more: true, ..Reaped::default() };
         while reaped.leases + reaped.dead < REAP_MAX {
             let entries = plan::reap(&self.state, now, time);
@@ -316,6 +296,28 @@ impl QueueStorage for MemoryQueueStorage {
             let time = shared.clock.at(now);
             let sights = list::dead(&shared.state, after, limit, time);
             Ok(sights.into_iter().map(|sight| sight.seen).collect())
+        })
+    }
+
+    fn remember(&self, retention: Retention) {
+        self.shared().history.keep(retention);
+    }
+
+    fn history(&self, before: Option<EndedCursor>, limit: usize, now: Moment) -> BoxFuture<'_, Result<EndedPage>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            while shared.history.forget_one(time).is_some() {}
+            Ok(shared.history.page(before, limit))
+        })
+    }
+
+    fn how_ended<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Ending>>> {
+        Box::pin(async move {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            while shared.history.forget_one(time).is_some() {}
+            Ok(shared.history.how_ended(id))
         })
     }
 

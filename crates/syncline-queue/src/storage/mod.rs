@@ -11,7 +11,6 @@ mod sight;
 mod taken_in;
 mod time;
 
-pub(crate) use history::Retention;
 pub use journal::JournalQueueStorage;
 pub(crate) use journal::PAYLOAD_MEMORY_BYTES;
 pub use memory::MemoryQueueStorage;

@@ -11,8 +11,9 @@ use std::{
 use syncline_core::{
     Error, ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
-        Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, EndedCursor, EndedPage, Ending, ExpiredDead, Handed, InHand, Lease, List,
+        ListCursor, ListPage, Moment, NewItem, Pushed, QueueStats, QueueStorage, Reaped, Retention, Settled,
+        Settlement, Stored,
     },
 };
 use syncline_queue::MemoryQueueStorage;
@@ -120,6 +121,24 @@ impl QueueStorage for Faulty {
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {
         self.dead_limit.store(limit as u64, SeqCst);
         self.inner.dead(after, limit, now)
+    }
+
+    fn remember(&self, retention: Retention) {
+        self.inner.remember(retention);
+    }
+
+    fn history(&self, before: Option<EndedCursor>, limit: usize, now: Moment) -> BoxFuture<'_, Result<EndedPage>> {
+        Box::pin(async move {
+            self.check()?;
+            self.inner.history(before, limit, now).await
+        })
+    }
+
+    fn how_ended<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Ending>>> {
+        Box::pin(async move {
+            self.check()?;
+            self.inner.how_ended(id, now).await
+        })
     }
 
     fn stats(&self, now: Moment) -> BoxFuture<'_, Result<QueueStats>> {

@@ -1,16 +1,16 @@
 //! What ended is remembered, within its bounds.
 
 use syncline_core::port::QueueStorage;
-use syncline_queue::{EndedItem, Ending, ItemStatus, QueueConfig, QueueError};
+use syncline_queue::{EndedItem, Ending, ItemStatus, QueueConfig};
 
 use super::{faulty::Faulty, *};
 
-fn remembered(queue: &SyncQueue) -> Vec<EndedItem> {
-    queue.history(None, 1_024).unwrap().items
+async fn remembered(queue: &SyncQueue) -> Vec<EndedItem> {
+    queue.history(None, 1_024).await.unwrap().items
 }
 
-fn ids(queue: &SyncQueue) -> Vec<String> {
-    remembered(queue).into_iter().map(|item| item.id).collect()
+async fn ids(queue: &SyncQueue) -> Vec<String> {
+    remembered(queue).await.into_iter().map(|item| item.id).collect()
 }
 
 /// One item of each ending, a second apart, and one that is dead.
@@ -43,11 +43,11 @@ async fn what_ended_is_told_with_how_and_when_after_a_restart_too() {
         let config = QueueConfig { persistence_path: path, dead_letter_ttl: Some(SECOND * 58), ..Default::default() };
         let mut queue = SyncQueue::with_clock(config.clone(), Arc::new(clock.clone())).unwrap();
         end_some(&queue, &clock).await;
-        let before = remembered(&queue);
+        let before = remembered(&queue).await;
         if is_kept {
             queue.shutdown().await.unwrap();
             queue = SyncQueue::with_clock(config, Arc::new(clock.clone())).unwrap();
-            assert_eq!(remembered(&queue), before);
+            assert_eq!(remembered(&queue).await, before);
         }
         let told: Vec<_> = before.iter().map(|one| (one.id.as_str(), one.ending, one.attempts)).collect();
         let expected = [
@@ -63,8 +63,8 @@ async fn what_ended_is_told_with_how_and_when_after_a_restart_too() {
         assert_eq!(queue.status("completed").await.unwrap(), Some(ItemStatus::Completed));
         assert_eq!(queue.status("cancelled").await.unwrap(), Some(ItemStatus::Cancelled));
         assert_eq!(queue.status("purged").await.unwrap(), None);
-        let first = queue.history(None, 3).unwrap();
-        let rest = queue.history(first.next, 3).unwrap();
+        let first = queue.history(None, 3).await.unwrap();
+        let rest = queue.history(first.next, 3).await.unwrap();
         assert_eq!((first.items.len(), rest.items.len(), rest.next), (3, 1, None));
         queue.shutdown().await.unwrap();
     }
@@ -92,20 +92,25 @@ async fn so_many_items_are_remembered_for_so_long_in_so_many_bytes() {
             queue.cancel(&n.to_string()).await.unwrap();
             clock.advance(if n < 4 { hour } else { SECOND });
         }
-        assert_eq!(ids(&queue), ["4", "3", "2", "1", "0"][..left], "{:?}", queue.config());
+        assert_eq!(ids(&queue).await, ["4", "3", "2", "1", "0"][..left], "{:?}", queue.config());
     }
 }
 
+/// What went wrong: on a storage that was given an end was a note in memory, without a history, and gone with the process.
 #[tokio::test]
-async fn a_storage_that_is_given_keeps_notes_and_no_history() {
-    let storage = Faulty::new() as Arc<dyn QueueStorage>;
+async fn a_storage_that_is_given_remembers_as_the_queue_says() {
+    let storage = Faulty::new();
     let config = QueueConfig { retention_items: 2, ..Default::default() };
-    let queue = SyncQueue::on(storage, config).unwrap();
+    let queue = SyncQueue::on(Arc::clone(&storage) as Arc<dyn QueueStorage>, config.clone()).unwrap();
     for id in ["a", "b", "c"] {
         queue.push(item(id)).await.unwrap();
         queue.cancel(id).await.unwrap();
     }
-    assert!(matches!(queue.history(None, 9), Err(QueueError::InvalidState(_))));
+    drop(queue);
+    let queue = SyncQueue::on(Arc::clone(&storage) as Arc<dyn QueueStorage>, config).unwrap();
+    assert_eq!(ids(&queue).await, ["c", "b"]);
     assert_eq!(queue.status("c").await.unwrap(), Some(ItemStatus::Cancelled));
     assert_eq!(queue.status("a").await.unwrap(), None, "two are remembered");
+    storage.is_down.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(queue.history(None, 9).await.is_err(), "who does not answer has not said that there is nothing");
 }

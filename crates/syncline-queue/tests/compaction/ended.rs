@@ -46,10 +46,10 @@ async fn bury(queue: &SyncQueue, id: &str) {
     queue.reject(id, "never").await.unwrap();
 }
 
-fn remembered(queue: &SyncQueue) -> Vec<EndedItem> {
+async fn remembered(queue: &SyncQueue) -> Vec<EndedItem> {
     let (mut items, mut before) = (Vec::new(), None);
     loop {
-        let page = queue.history(before, 7).unwrap();
+        let page = queue.history(before, 7).await.unwrap();
         items.extend(page.items);
         before = page.next;
         if before.is_none() {
@@ -64,7 +64,7 @@ async fn found(image: &SimDisk, config_of: &QueueConfig) -> Vec<EndedItem> {
     for _ in 0..2 {
         let journal = journal(Arc::new(image.clone()), config());
         let queue = queue_on(&journal, config_of.clone(), &MockClock::new());
-        found.push(remembered(&queue));
+        found.push(remembered(&queue).await);
         queue.shutdown().await.unwrap();
         drop(queue);
         journal.close().unwrap();
@@ -85,7 +85,7 @@ async fn power_lost_at_any_operation_forgets_no_end_that_was_answered() {
     let (mut crashes, mut ended) = (0, 0);
     disk.collect_points(true);
     for step in 0..STEPS {
-        let before = remembered(&queue);
+        let before = remembered(&queue).await;
         clock.advance(Duration::from_millis(random.below(50)));
         let id = format!("{step}");
         // Every third step is the other queue's: drawn as the others are, there was a run with too few to move anything.
@@ -100,7 +100,7 @@ async fn power_lost_at_any_operation_forgets_no_end_that_was_answered() {
                 _ => drop(queue.purge_all().await.unwrap()),
             }
         }
-        let after = remembered(&queue);
+        let after = remembered(&queue).await;
         ended += usize::from(before != after);
         for point in disk.take_points() {
             let images = [point.kill_image(), point.synced_image()];
@@ -129,7 +129,7 @@ async fn an_idle_queue_that_remembers_keeps_only_that() {
     for n in 0..20 {
         complete(&queue, &clock, &n.to_string()).await;
     }
-    let before = remembered(&queue);
+    let before = remembered(&queue).await;
     assert_eq!((before.len(), before[0].attempts, before[0].last_error.as_deref()), (20, 2, Some("not yet")));
     let busy = JournalQueueStorage::open(&journal, "busy").unwrap();
     let mut most = 0;
@@ -140,11 +140,11 @@ async fn an_idle_queue_that_remembers_keeps_only_that() {
     }
     assert!(most <= 2 * 20 * 100 + 5 * SEGMENT_BYTES, "{most} bytes, {:?}", journal.stats());
     assert!(journal.stats().bytes > 10 * most, "{:?}", journal.stats());
-    assert_eq!(remembered(&queue), before);
+    assert_eq!(remembered(&queue).await, before);
     drop((queue, busy));
     journal.close().unwrap();
     let again = super::journal(disk, config());
-    assert_eq!(remembered(&queue_on(&again, QueueConfig::default(), &clock)), before);
+    assert_eq!(remembered(&queue_on(&again, QueueConfig::default(), &clock)).await, before);
     again.close().unwrap();
 }
 
@@ -169,10 +169,13 @@ async fn on_a_full_disk_what_ended_gives_way() {
         queue.mark_completed(&item.id).await.unwrap();
         clock.advance(queue.config().cleanup_interval);
     }
-    assert!(remembered(&queue).iter().all(|item| item.ending == Ending::Completed), "the early ones gave way");
+    assert!(
+        remembered(&queue).await.iter().all(|item| item.ending == Ending::Completed),
+        "the early ones gave way"
+    );
     // What was completed since stands where there is no room for more: a push that is refused for that makes it.
     if queue.push(work("again")).await.is_err() {
-        assert_eq!(remembered(&queue), []);
+        assert_eq!(remembered(&queue).await, []);
         clock.advance(queue.config().cleanup_interval);
         assert!(queue.pop().await.unwrap().is_none());
         queue.push(work("again")).await.expect("room was made");

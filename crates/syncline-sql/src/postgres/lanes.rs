@@ -26,6 +26,8 @@ use crate::kept::Arranged;
 const LOCKS: i32 = 0x5359_4e51;
 /// The locks on how many of a lane may be in hand, one a queue.
 pub(super) const BOUND_LOCKS: i32 = LOCKS + 1;
+/// The locks of who forgets what ended, one a queue.
+pub(super) const HISTORY_LOCKS: i32 = LOCKS + 2;
 /// Most words that one claim sees to, and most lanes that are arranged in one statement.
 const LANES_MAX: i64 = 256;
 
@@ -33,7 +35,7 @@ const LANES_MAX: i64 = 256;
 const LOCK: &str = "select pg_advisory_xact_lock_shared($1, $2)::text \
     union all select pg_advisory_xact_lock($3, l)::text from unnest($4::integer[]) as l";
 /// Of each lane who stands where it may be handed out, and who is to.
-const FRONTS: &str = "select q.of_lane, coalesce(now.standing, '{}') as standing, \
+pub(super) const FRONTS: &str = "select q.of_lane, coalesce(now.standing, '{}') as standing, \
     case when now.in_hand >= q.of_lane then '{}' \
     when q.of_lane = 1 then array(select seq from syncline_queue.item where queue = $1 and lane = l.lane and phase < 3 \
         order by lane_place, seq limit 1) \
@@ -49,7 +51,7 @@ const NEXT: &str = "select distinct next.lane from generate_series(0, 4) as leve
     select lane from syncline_queue.item where queue = $1 and priority = level and phase = 0 and eligible_at <= $2 \
     and (expires_at is null or expires_at > $2) order by eligible_at, seq limit $3) as next where next.lane is not null";
 /// Lanes after another one, each found by the one before.
-const AFTER: &str = "with recursive l (lane) as ( \
+pub(super) const AFTER: &str = "with recursive l (lane) as ( \
     (select lane from syncline_queue.item where queue = $1 and lane > $2 and phase < 3 order by lane limit 1) union all \
     select (select i.lane from syncline_queue.item i where i.queue = $1 and i.lane > l.lane and i.phase < 3 \
         order by i.lane limit 1) from l where l.lane is not null) \

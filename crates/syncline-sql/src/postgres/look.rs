@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use syncline_core::{
     Result, WallTime,
-    port::{InHand, QueueStats, Stored},
+    port::{InHand, QueueStats, Retention, Stored},
 };
 
 use super::{
@@ -28,8 +28,8 @@ const FIRSTS: &str = "select l.level, first.eligible_at from generate_series(0, 
 /// When the one that is dead for the longest time died.
 pub(super) const FIRST_DEAD: &str =
     "select dead_at from syncline_queue.item where queue = $1 and phase = 3 order by dead_at, seq limit 1";
-const TALLY: &str = "select standing, priority, sum(items)::bigint from syncline_queue.tally where queue = $1 \
-    group by standing, priority";
+const TALLY: &str = "select standing, priority, sum(items)::bigint from syncline_queue.tally \
+    where queue = $1 and standing < 3 group by standing, priority";
 /// When something may be handed out, where there is room for it in hands, a lease is over, an item expires, a key is free, or a lane is to be seen to.
 const NEXT: &str = "select least( \
     (select min(first.eligible_at) from generate_series(0, 4) as l(level) cross join lateral ( \
@@ -47,6 +47,8 @@ pub(super) struct Look<'a> {
     pub(super) connection: &'a mut PgConnection,
     pub(super) queue: i32,
     pub(super) now: i64,
+    /// How much is remembered of what ended.
+    pub(super) retention: Option<Retention>,
 }
 
 impl Look<'_> {

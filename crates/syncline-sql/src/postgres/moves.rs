@@ -1,6 +1,6 @@
 //! What a person does with items: withdraw the living, redrive or throw away the dead.
 
-use syncline_core::Result;
+use syncline_core::{Result, port::Ending};
 
 use super::step::{Item, Step, items, run, select_item};
 use crate::kept::Phase;
@@ -16,19 +16,19 @@ const REDRIVE: &str = "update syncline_queue.item set phase = case when lane is 
 
 /// Withdraws items that are not dead, whoever has them; `false` where there is none.
 pub(super) async fn cancel(step: &mut Step<'_>, ids: &[String]) -> Result<Vec<bool>> {
-    remove(step, ids, LIVING).await
+    remove(step, ids, LIVING, Ending::Cancelled).await
 }
 
 /// Throws dead items away; `false` where there is none that is dead.
 pub(super) async fn purge(step: &mut Step<'_>, ids: &[String]) -> Result<Vec<bool>> {
-    remove(step, ids, DEAD).await
+    remove(step, ids, DEAD, Ending::Purged).await
 }
 
-async fn remove(step: &mut Step<'_>, ids: &[String], which: &'static str) -> Result<Vec<bool>> {
+async fn remove(step: &mut Step<'_>, ids: &[String], which: &'static str, ending: Ending) -> Result<Vec<bool>> {
     let mut told = Vec::with_capacity(ids.len());
     for id in ids {
         let item = newest(step, which, id).await?;
-        step.remove(item.as_slice()).await?;
+        step.remove(item.as_slice(), ending).await?;
         told.push(item.is_some());
     }
     Ok(told)

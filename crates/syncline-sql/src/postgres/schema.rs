@@ -6,7 +6,7 @@ use syncline_core::{Error, ErrorKind, Result};
 use super::error::{commit_failed, failed};
 
 /// Step `n` leads from version `n` to `n + 1`; version 0 is a database without our tables. Steps are never changed, only added.
-const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
+const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 /// The lock that one holds who makes the tables: "SYNQ", and the first use of it.
 const LOCK: &str = "select pg_advisory_xact_lock(1398361681::bigint << 32)";
 
@@ -112,11 +112,11 @@ mod tests {
     fn a_newer_version_is_refused_by_its_number_and_one_that_never_was_is_damage() {
         assert_eq!(remaining(0).unwrap().len(), STEPS.len());
         assert_eq!(remaining(1).unwrap().len(), STEPS.len() - 1);
-        assert!(remaining(2).unwrap().is_empty());
+        assert!(remaining(3).unwrap().is_empty());
         let error = remaining(9).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(
-            error.to_string().starts_with("its tables have version 9 and this program knows up to 2;"),
+            error.to_string().starts_with("its tables have version 9 and this program knows up to 3;"),
             "{error}"
         );
         assert_eq!(remaining(-1).unwrap_err().kind(), ErrorKind::Corrupt);

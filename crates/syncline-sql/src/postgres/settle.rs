@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use syncline_core::{
     Result,
-    port::{DeadReason, Lease, QueueOutcome as Outcome, Settled, Settlement},
+    port::{DeadReason, Ending, Lease, QueueOutcome as Outcome, Settled, Settlement},
 };
 
 use super::{
@@ -39,12 +39,12 @@ pub(super) async fn settle(step: &mut Step<'_>, settlements: &[Settlement]) -> R
                 Settled::Completed
             }
             outcome => {
-                step.remove(&std::mem::take(&mut done)).await?;
+                step.remove(&std::mem::take(&mut done), Ending::Completed).await?;
                 one(step, item, outcome).await?
             }
         });
     }
-    step.remove(&done).await?;
+    step.remove(&done, Ending::Completed).await?;
     tell_unknown(step, settlements, &mut told).await?;
     Ok(told)
 }
@@ -52,7 +52,7 @@ pub(super) async fn settle(step: &mut Step<'_>, settlements: &[Settlement]) -> R
 async fn one(step: &mut Step<'_>, item: Item, outcome: &Outcome) -> Result<Settled> {
     match outcome {
         Outcome::Complete { push: follow } => {
-            step.remove(std::slice::from_ref(&item)).await?;
+            step.remove(std::slice::from_ref(&item), Ending::Completed).await?;
             push::push_anyway(step, follow, true).await?;
             Ok(Settled::Completed)
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 use syncline_core::{
     Result, WallTime,
-    port::{DeadReason, Moment},
+    port::{DeadReason, Ending, Moment, Retention},
 };
 
 use super::{QueueTime, error::failed, lanes, tally};
@@ -97,6 +97,8 @@ pub(super) struct Step<'a> {
     pub(super) lanes: BTreeSet<String>,
     /// Something may be ready that was not.
     pub(super) is_news: bool,
+    /// How much is remembered of what ends.
+    pub(super) retention: Option<Retention>,
 }
 
 impl<'a> Step<'a> {
@@ -109,7 +111,7 @@ impl<'a> Step<'a> {
     ) -> Result<Self> {
         let (now, ahead) = now(connection, time, moment).await?;
         let (moved, lanes) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Self { connection, queue, now, ahead, moved, lanes, is_news: false })
+        Ok(Self { connection, queue, now, ahead, moved, lanes, is_news: false, retention: None })
     }
 
     /// Writes what was counted and lets lanes go on; the transaction is then ready to be committed. Says whether others are to
@@ -174,10 +176,13 @@ impl<'a> Step<'a> {
         self.free_key(item).await
     }
 
-    /// Takes items away for good.
-    pub(super) async fn remove(&mut self, items: &[Item]) -> Result<()> {
+    /// Takes items away for good, which end like this.
+    pub(super) async fn remove(&mut self, items: &[Item], ending: Ending) -> Result<()> {
+        if items.is_empty() {
+            return Ok(());
+        }
         let seqs: Vec<_> = items.iter().map(|item| item.seq).collect();
-        run!(self, "delete from syncline_queue.item where seq = any($1)", seqs)?;
+        self.end(&seqs, ending).await?;
         for item in items {
             self.count(item.phase, item.priority, -1);
             // A dead one has left its lane and freed its key already.

@@ -13,8 +13,9 @@ use sqlx::{PgPool, Postgres, Transaction, postgres::PgPoolOptions};
 use syncline_core::{
     Error, ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Clock, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment,
-        NewItem, Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Clock, EndedCursor, EndedPage, Ending, ExpiredDead, Handed, InHand, Lease, List,
+        ListCursor, ListPage, Moment, NewItem, Pushed, QueueStats, QueueStorage, Reaped, Retention, Settled,
+        Settlement, Stored,
     },
     rt::SystemClock,
 };
@@ -28,6 +29,7 @@ use super::{
     upkeep,
     wake::{self, Wake},
 };
+use crate::kept::Keeps;
 
 /// How often a transaction is made that another one kept from happening, in all.
 const TRIES_MAX: u32 = 8;
@@ -39,7 +41,8 @@ const BEGIN: &str = "begin isolation level read committed";
 /// Each call that changes something is one transaction, on the server's disk before it answers, and so is the attempt that a
 /// claim counts. Claims pass over what another one has its hand on, so that no item is in two hands and nobody waits for another
 /// worker; order is exact where one claims at a time. Of a partition as many items are in hand as a claim asks for at most, whoever
-/// claims; where that is more than one, claims that come upon the same partitions wait for each other.
+/// claims; where that is more than one, claims that come upon the same partitions wait for each other. A claim that allows
+/// another number than the last one arranges all partitions anew, which takes as long as there are partitions.
 ///
 /// A call that cannot be made in time is [`Unavailable`](ErrorKind::Unavailable), never an empty answer; one whose commit was
 /// sent and not answered is [`Unknown`](ErrorKind::Unknown). The capacity of a queue is exact where one pushes at a time: those
@@ -77,6 +80,7 @@ pub struct PostgresQueueStorage {
     config: PostgresQueueConfig,
     pool: PgPool,
     pub(super) queue: i32,
+    keeps: Keeps,
     clock: Arc<dyn Clock>,
     wake: Wake,
 }
@@ -127,7 +131,8 @@ macro_rules! read {
             let work = async {
                 let mut connection = $storage.pool.acquire().await.map_err(failed("no connection can be had"))?;
                 let (now, _) = step::now(&mut connection, $storage.config.time, $now).await?;
-                let $look = &mut Look { connection: &mut connection, queue: $storage.queue, now };
+                let (queue, retention) = ($storage.queue, $storage.keeps.get());
+                let $look = &mut Look { connection: &mut connection, queue, now, retention };
                 $call.await
             };
             $storage.within_deadline(work, &AtomicBool::new(false)).await
@@ -184,7 +189,7 @@ impl PostgresQueueStorage {
         };
         let (pool, queue, ear) = started.map_err(|error| config.named(no_conflict(error)))?;
         let wake = Wake::start(&pool, ear, &config.queue, &clock, config.poll);
-        Ok(Self { config, pool, queue, clock, wake })
+        Ok(Self { config, pool, queue, keeps: Keeps::default(), clock, wake })
     }
 
     /// Checks that the server answers, and that the settings that durability rests on stand.
@@ -208,7 +213,9 @@ impl PostgresQueueStorage {
 
     /// A step of this queue in a transaction.
     pub(super) async fn step<'a>(&self, connection: &'a mut sqlx::PgConnection, now: Moment) -> Result<Step<'a>> {
-        Step::begin(connection, self.queue, self.config.time, now).await
+        let mut step = Step::begin(connection, self.queue, self.config.time, now).await?;
+        step.retention = self.keeps.get();
+        Ok(step)
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
@@ -323,6 +330,18 @@ impl QueueStorage for PostgresQueueStorage {
 
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {
         read!(self, now, |look| look.dead(after, limit))
+    }
+
+    fn remember(&self, retention: Retention) {
+        self.keeps.set(retention);
+    }
+
+    fn history(&self, before: Option<EndedCursor>, limit: usize, now: Moment) -> BoxFuture<'_, Result<EndedPage>> {
+        read!(self, now, |look| look.history(before, limit))
+    }
+
+    fn how_ended<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Ending>>> {
+        read!(self, now, |look| look.how_ended(id))
     }
 
     fn stats(&self, now: Moment) -> BoxFuture<'_, Result<QueueStats>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_core::{
     Result,
-    port::{DeadReason, ExpiredDead, Reaped},
+    port::{DeadReason, Ending, ExpiredDead, Reaped},
 };
 
 use super::{
@@ -28,7 +28,7 @@ const EXPIRY: &str = select_item!(
      for update skip locked"
 );
 /// What has been dead since a time, oldest first. What another one redrives or throws away at this moment is passed over.
-const OUTLIVED: &str = select_item!(
+pub(super) const OUTLIVED: &str = select_item!(
     "where queue = $1 and phase = 3 and dead_at <= $2 order by dead_at, seq limit $3 for update skip locked"
 );
 const TAKE_BACK: &str = "update syncline_queue.item set phase = case when lane is null then 0 else 1 end, lease_until = null \
@@ -51,17 +51,20 @@ pub(super) async fn reap(step: &mut Step<'_>) -> Result<Reaped> {
     let expired = bury_expired(step).await?.len() as u64;
     let swept = step.sweep_keys(MOST).await?;
     lanes::take_words(step).await?;
+    let forgotten = step.forget_ends(MOST).await?;
     tally::fold(step).await?;
     (reaped.leases, reaped.dead) = (back.len() as u64, exhausted.len() as u64 + expired);
     reaped.expired = expired;
-    reaped.more = [over.len() as u64, expired, swept].into_iter().any(|done| done >= MOST.cast_unsigned());
+    reaped.more = [over.len() as u64, expired, swept, forgotten]
+        .into_iter()
+        .any(|done| done >= MOST.cast_unsigned());
     Ok(reaped)
 }
 
 /// Throws away what has been dead for `older_than`, a bounded part of it.
 pub(super) async fn expire_dead(step: &mut Step<'_>, older_than: Duration) -> Result<ExpiredDead> {
     let over = items!(step, OUTLIVED, step.queue, kept::died_by(older_than, step.now), MOST)?;
-    step.remove(&over).await?;
+    step.remove(&over, Ending::Expired).await?;
     let left: Option<i64> = sqlx::query_scalar(FIRST_DEAD)
         .bind(step.queue)
         .fetch_optional(&mut *step.connection)

@@ -5,7 +5,7 @@
 //!   commits it, `step` is what it knows and counts meanwhile;
 //! - `push`, `claim`, `settle`, `moves` and `upkeep` are the calls; `lanes` and `keys` what they share;
 //! - `reader` answers questions from a snapshot, `list` page by page; `view` turns a row into an item and proves its content;
-//! - `clock` is the queue's time, `schema` its tables.
+//! - `history` is what is remembered of items that ended; `clock` the queue's time, `schema` its tables.
 //!
 //! What opens, writes and guards an SQLite file is the archive's.
 #![cfg(feature = "sqlite")]
@@ -13,6 +13,7 @@
 mod claim;
 mod clock;
 mod config;
+mod history;
 mod keys;
 mod lanes;
 mod list;

@@ -1,23 +1,23 @@
 //! What a person does with items: withdraw the living, redrive or throw away the dead.
 
-use syncline_core::Result;
+use syncline_core::{Result, port::Ending};
 
 use super::step::Step;
 
 /// Withdraws items that are not dead, whoever has them; `false` where there is none.
 pub(super) fn cancel(step: &mut Step<'_>, ids: &[String]) -> Result<Vec<bool>> {
-    remove(step, ids, "AND phase < 3")
+    remove(step, ids, "AND phase < 3", Ending::Cancelled)
 }
 
 /// Throws dead items away; `false` where there is none that is dead.
 pub(super) fn purge(step: &mut Step<'_>, ids: &[String]) -> Result<Vec<bool>> {
-    remove(step, ids, "AND phase = 3")
+    remove(step, ids, "AND phase = 3", Ending::Purged)
 }
 
-fn remove(step: &mut Step<'_>, ids: &[String], and: &str) -> Result<Vec<bool>> {
+fn remove(step: &mut Step<'_>, ids: &[String], and: &str, ending: Ending) -> Result<Vec<bool>> {
     let one = |id: &String| {
         let Some(item) = step.item_of(id, and)? else { return Ok(false) };
-        step.remove(&item)?;
+        step.remove(&item, ending)?;
         Ok(true)
     };
     ids.iter().map(one).collect()

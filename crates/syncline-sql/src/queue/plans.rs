@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Params, StatementStatus};
 
-use super::{claim, keys, lanes, list, reader, schema, upkeep, view};
+use super::{claim, history, keys, lanes, list, reader, schema, upkeep, view};
 
 fn plan(connection: &Connection, sql: &str, values: impl Params) -> Vec<String> {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -29,6 +29,9 @@ fn every_other_question_is_a_search_and_sorts_nothing() {
         (of(upkeep::OVER), 3),
         (of(upkeep::EXPIRY), 3),
         (of(upkeep::OUTLIVED), 3),
+        (history::BEFORE.to_owned(), 5),
+        (history::LAST.to_owned(), 3),
+        (history::FIRST.to_owned(), 2),
         (view::BY_ID.to_owned(), 2),
         (view::DEAD.to_owned(), 4),
         (reader::DIED.to_owned(), 2),

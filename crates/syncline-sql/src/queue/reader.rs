@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use syncline_core::{
     Priority, Result,
-    port::{InHand, List, ListCursor, ListPage, Moment, QueueStats, Stored},
+    port::{EndedCursor, EndedPage, Ending, InHand, List, ListCursor, ListPage, Moment, QueueStats, Stored},
 };
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
     upkeep, view,
     view::View,
 };
+use crate::kept::Keeps;
 
 /// Most dead items of one page.
 const DEAD_MAX: usize = 1_024;
@@ -42,12 +43,17 @@ pub(super) struct Reader {
     connection: Connection,
     queue: i64,
     clock: Arc<QueueClock>,
+    keeps: Arc<Keeps>,
 }
 
 impl Reader {
-    pub(super) fn open(config: &SqliteConfig, queue: i64, clock: Arc<QueueClock>) -> Result<Self> {
+    pub(super) fn open(
+        config: &SqliteConfig,
+        queue: i64,
+        (clock, keeps): (Arc<QueueClock>, Arc<Keeps>),
+    ) -> Result<Self> {
         let connection = connect::open_reader(&config.path, config)?;
-        Ok(Self { connection, queue, clock })
+        Ok(Self { connection, queue, clock, keeps })
     }
 
     pub(super) fn get(&mut self, id: &str, now: Moment) -> Result<Option<Stored>> {
@@ -120,11 +126,21 @@ impl Reader {
         self.look(now, |step| list::list(step, list, after, limit))
     }
 
+    pub(super) fn history(&mut self, before: Option<EndedCursor>, limit: usize, now: Moment) -> Result<EndedPage> {
+        self.look(now, |step| step.history(before, limit))
+    }
+
+    pub(super) fn how_ended(&mut self, id: &str, now: Moment) -> Result<Option<Ending>> {
+        self.look(now, |step| step.how_ended(id))
+    }
+
     fn look<T>(&mut self, now: Moment, look: impl FnOnce(&Step<'_>) -> Result<T>) -> Result<T> {
         let tx: Transaction<'_> = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Deferred)
             .map_err(failed("no snapshot can be taken"))?;
-        look(&Step::begin(&tx, self.queue, &self.clock, now)?)
+        let mut step = Step::begin(&tx, self.queue, &self.clock, now)?;
+        step.retention = self.keeps.get();
+        look(&step)
     }
 }

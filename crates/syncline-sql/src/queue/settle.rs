@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_core::{
     Result,
-    port::{Admission, DeadReason, Lease, QueueOutcome as Outcome, Settled, Settlement},
+    port::{Admission, DeadReason, Ending, Lease, QueueOutcome as Outcome, Settled, Settlement},
 };
 
 use super::{
@@ -39,7 +39,7 @@ fn one(step: &mut Step<'_>, settlement: &Settlement) -> Result<Settled> {
     };
     match &settlement.outcome {
         Outcome::Complete { push: follow } => {
-            step.remove(&item)?;
+            step.remove(&item, Ending::Completed)?;
             push::push(step, follow, ANYWAY)?;
             Ok(Settled::Completed)
         }

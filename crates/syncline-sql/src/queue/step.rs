@@ -5,27 +5,27 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use syncline_core::{
     Error, ErrorKind, Priority, Result,
-    port::{DeadReason, InHand, Moment},
+    port::{DeadReason, Ending, InHand, Moment, Retention},
 };
 
 use super::{clock::QueueClock, error::failed, view};
 pub(super) use crate::kept::Phase;
-use crate::kept::{IN_HAND, WAITING, reason_number};
+use crate::kept::{IN_HAND, Remembered, WAITING, reason_number};
 
 /// An item, as far as moving it needs.
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) seq: i64,
     pub(super) phase: Phase,
-    priority: i64,
-    attempts: i64,
+    pub(super) priority: i64,
+    pub(super) attempts: i64,
     max_attempts: i64,
     pub(super) lane: Option<Vec<u8>>,
     pub(super) dedup: Option<Vec<u8>>,
     errors: Vec<u8>,
     /// When it is of no use any more.
     pub(super) expires_at: Option<i64>,
-    id: Vec<u8>,
+    pub(super) id: Vec<u8>,
 }
 
 /// The columns of an [`Item`].
@@ -51,6 +51,11 @@ impl Item {
         String::from_utf8_lossy(&self.id).into_owned()
     }
 
+    /// What its last attempt that failed failed with.
+    pub(super) fn last_error(&self) -> Option<String> {
+        view::errors(&self.errors).0.pop()
+    }
+
     pub(super) fn is_exhausted(&self) -> bool {
         self.attempts >= self.max_attempts
     }
@@ -66,6 +71,12 @@ pub(super) struct Step<'a> {
     token: i64,
     /// Most of a lane in hand at once.
     pub(super) of_lane: u16,
+    /// How much is remembered of what ends.
+    pub(super) retention: Option<Retention>,
+    /// Whether an end was to be remembered.
+    pub(super) has_ends: bool,
+    /// Ends that are remembered now less those that were forgotten.
+    pub(super) ended: Remembered,
     /// Items that entered less those that left, by standing and level.
     moved: BTreeMap<(i64, i64), i64>,
     has_written: bool,
@@ -74,8 +85,18 @@ pub(super) struct Step<'a> {
 impl<'a> Step<'a> {
     /// Begins on a connection that is in a transaction.
     pub(super) fn begin(connection: &'a Connection, queue: i64, clock: &QueueClock, now: Moment) -> Result<Self> {
-        let (moved, has_written) = (BTreeMap::new(), false);
-        let mut step = Self { connection, queue, now: 0, token: 0, of_lane: 1, moved, has_written };
+        let mut step = Self {
+            connection,
+            queue,
+            now: 0,
+            token: 0,
+            of_lane: 1,
+            retention: None,
+            has_ends: false,
+            ended: Remembered::default(),
+            moved: BTreeMap::new(),
+            has_written: false,
+        };
         let row = step.first("SELECT time, token, of_lane FROM queue WHERE number = ?", [queue], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
         })?;
@@ -98,9 +119,10 @@ impl<'a> Step<'a> {
                 self.run(sql, (self.queue, standing, priority, by))?;
             }
         }
-        let (now, token, queue) = (self.now, self.token, self.queue);
-        self.run("UPDATE queue SET time = ?, token = ? WHERE number = ?", (now, token, queue))
-            .map(drop)
+        let Remembered { items, bytes } = self.ended;
+        let sql = "UPDATE queue SET time = ?, token = ?, ended_items = ended_items + ?, ended_bytes = ended_bytes + ? \
+                   WHERE number = ?";
+        self.run(sql, (self.now, self.token, items, bytes, self.queue)).map(drop)
     }
 
     /// Carries out a statement; returns how many rows it changed.
@@ -232,11 +254,12 @@ impl<'a> Step<'a> {
         self.arrange(item.lane.as_deref())
     }
 
-    /// Takes an item away for good.
-    pub(super) fn remove(&mut self, item: &Item) -> Result<()> {
+    /// Takes an item away for good, which ends like this.
+    pub(super) fn remove(&mut self, item: &Item, ending: Ending) -> Result<()> {
         self.run("DELETE FROM item WHERE seq = ?", [item.seq])?;
         self.run("DELETE FROM content WHERE seq = ?", [item.seq])?;
         self.count(item.phase, item.priority, -1);
+        self.note_end(item, ending)?;
         if item.phase == Phase::Dead {
             // It has left its lane and freed its key already.
             return Ok(());

@@ -5,8 +5,9 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use syncline_core::{
     ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, Clock, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment,
-        NewItem, Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, Clock, EndedCursor, EndedPage, Ending, ExpiredDead, Handed, InHand, Lease, List,
+        ListCursor, ListPage, Moment, NewItem, Pushed, QueueStats, QueueStorage, Reaped, Retention, Settled,
+        Settlement, Stored,
     },
     rt::SystemClock,
 };
@@ -23,6 +24,7 @@ use super::{
     upkeep,
     writer::Writer,
 };
+use crate::kept::Keeps;
 
 /// Calls that may wait for a thread; more wait outside, within their deadline.
 const CALLS_WAITING_MAX: usize = 64;
@@ -37,6 +39,9 @@ const CALLS_WAITING_MAX: usize = 64;
 /// Leases end by the calendar, because processes share no other clock; where it is set back, time goes on from the latest
 /// moment that one of them saw. A worker that died keeps its items until their leases end. One process is not told of what
 /// another pushed: it has to ask again now and then. The file must stand on a disk of this machine, not on a share.
+///
+/// A claim that allows another number of a partition in hand than the last one arranges all partitions anew, which takes as long
+/// as there are partitions. What ended is remembered in the transaction that ends it; where the file is full it gives way.
 ///
 /// # Cancel safety
 ///
@@ -80,6 +85,7 @@ const CALLS_WAITING_MAX: usize = 64;
 /// ```
 pub struct SqliteQueueStorage {
     config: SqliteQueueConfig,
+    keeps: Arc<Keeps>,
     // Before the writer: the last connection to go empties the WAL.
     reader: Lane<Reader>,
     writer: Lane<Writer>,
@@ -113,12 +119,17 @@ impl SqliteQueueStorage {
     /// As [`open`](Self::open).
     pub fn with_clock(config: SqliteQueueConfig, clock: Arc<dyn Clock>) -> Result<Self> {
         let config = config.checked()?;
-        let start = || Self::start(&config, &clock);
+        let keeps = Arc::new(Keeps::default());
+        let start = || Self::start(&config, &clock, &keeps);
         let (reader, writer) = start().map_err(|error| config.named(error))?;
-        Ok(Self { config, reader, writer })
+        Ok(Self { config, keeps, reader, writer })
     }
 
-    fn start(config: &SqliteQueueConfig, clock: &Arc<dyn Clock>) -> Result<(Lane<Reader>, Lane<Writer>)> {
+    fn start(
+        config: &SqliteQueueConfig,
+        clock: &Arc<dyn Clock>,
+        keeps: &Arc<Keeps>,
+    ) -> Result<(Lane<Reader>, Lane<Writer>)> {
         let found = look::look(&config.path).map_err(system_failed("the file cannot be read"))?;
         schema::admit(found)?;
         connect::create_file(&config.path)?;
@@ -127,8 +138,9 @@ impl SqliteQueueStorage {
         let queue = schema::prepare(&mut connection, &config.queue)?;
         connect::make_durable(&connection, &connections)?;
         let times = Arc::new(QueueClock::default());
-        let reader = Reader::open(&connections, queue, Arc::clone(&times))?;
-        let writer = Writer::new(connection, &connections, queue, times);
+        let shared = || (Arc::clone(&times), Arc::clone(keeps));
+        let reader = Reader::open(&connections, queue, shared())?;
+        let writer = Writer::new(connection, &connections, queue, shared());
         let time = || (Arc::clone(clock), config.deadline);
         let reader = Lane::start("queue-read", vec![reader], CALLS_WAITING_MAX, time(), |_| ())?;
         let writer = Lane::start("queue-write", vec![writer], CALLS_WAITING_MAX, time(), Writer::tidy)?;
@@ -177,7 +189,7 @@ impl SqliteQueueStorage {
     async fn write<T: Send + 'static>(
         &self,
         now: Moment,
-        call: impl FnOnce(&mut Step<'_>) -> Result<T> + Send + 'static,
+        call: impl Fn(&mut Step<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let job = move |writer: &mut Writer| writer.write(now, call);
         self.writer.ask(ErrorKind::Unknown, job).await.map_err(|error| self.config.named(error))
@@ -263,6 +275,19 @@ impl QueueStorage for SqliteQueueStorage {
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {
         let after = after.map(str::to_owned);
         Box::pin(self.read(move |reader| reader.dead(after.as_deref(), limit, now)))
+    }
+
+    fn remember(&self, retention: Retention) {
+        self.keeps.set(retention);
+    }
+
+    fn history(&self, before: Option<EndedCursor>, limit: usize, now: Moment) -> BoxFuture<'_, Result<EndedPage>> {
+        Box::pin(self.read(move |reader| reader.history(before, limit, now)))
+    }
+
+    fn how_ended<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Ending>>> {
+        let id = id.to_owned();
+        Box::pin(self.read(move |reader| reader.how_ended(&id, now)))
     }
 
     fn stats(&self, now: Moment) -> BoxFuture<'_, Result<QueueStats>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_core::{
     Result,
-    port::{DeadReason, ExpiredDead, Reaped},
+    port::{DeadReason, Ending, ExpiredDead, Reaped},
 };
 
 use super::step::{Item, Step};
@@ -44,7 +44,8 @@ pub(super) fn reap(step: &mut Step<'_>) -> Result<Reaped> {
     reaped.dead += expired as u64;
     reaped.expired = expired as u64;
     let swept = step.sweep_keys(MOST)?;
-    reaped.more = [over.len(), expired, swept].into_iter().any(|done| done >= MOST);
+    let forgotten = step.forget_ends(MOST)?;
+    reaped.more = [over.len(), expired, swept, forgotten].into_iter().any(|done| done >= MOST);
     Ok(reaped)
 }
 
@@ -61,7 +62,7 @@ pub(super) fn bury_expired(step: &mut Step<'_>, most: usize) -> Result<Vec<Item>
 pub(super) fn expire_dead(step: &mut Step<'_>, older_than: Duration) -> Result<ExpiredDead> {
     let over = step.items(OUTLIVED, (step.queue, kept::died_by(older_than, step.now), limit(MOST)))?;
     for item in &over {
-        step.remove(item)?;
+        step.remove(item, Ending::Expired)?;
     }
     let left: Option<i64> = step.first(FIRST_DEAD, [step.queue], |row| row.get(0))?;
     Ok(ExpiredDead {

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use rusqlite::{Connection, TransactionBehavior};
-use syncline_core::{Error, ErrorKind, Result, port::Moment};
+use syncline_core::{
+    Error, ErrorKind, Result,
+    port::{Moment, Retention},
+};
 
 use super::{
     SqliteConfig,
@@ -13,6 +16,7 @@ use super::{
     error::{self, failed},
     step::Step,
 };
+use crate::kept::Keeps;
 
 /// Statements that stay prepared: all that there are.
 const STATEMENTS_MAX: usize = 96;
@@ -23,6 +27,7 @@ pub(super) struct Writer {
     connection: Connection,
     queue: i64,
     clock: Arc<QueueClock>,
+    keeps: Arc<Keeps>,
     patience: Duration,
     checkpoints: Checkpoints,
     /// After a failed sync; only opening again, into a state read from the disk, may write.
@@ -30,27 +35,52 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, config: &SqliteConfig, queue: i64, clock: Arc<QueueClock>) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        config: &SqliteConfig,
+        queue: i64,
+        (clock, keeps): (Arc<QueueClock>, Arc<Keeps>),
+    ) -> Self {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         Self {
             connection,
             queue,
             clock,
+            keeps,
             patience: config.busy_timeout,
             checkpoints: Checkpoints::new(config.checkpoint_bytes / PAGE_BYTES),
             poisoned: None,
         }
     }
 
-    /// The answer of `call`, its changes committed; none is there after an error whose kind is not `Unknown`.
-    ///
+    /// The answer of `call`, its changes committed; none is there after an error whose kind is not `Unknown`. Where there is
+    /// no room for what is to be remembered of items that end, they end all the same.
+    pub(super) fn write<T>(&mut self, now: Moment, call: impl Fn(&mut Step<'_>) -> Result<T>) -> Result<T> {
+        let retention = self.keeps.get();
+        let mut has_ends = false;
+        match self.write_once(now, retention, |step| {
+            let answer = call(step);
+            has_ends = step.has_ends;
+            answer
+        }) {
+            Err(error) if error.kind() == ErrorKind::Full && has_ends => self.write_once(now, None, call),
+            answer => answer,
+        }
+    }
+
     /// The transaction has the write lock from its beginning: one that took it only to write what it had read would be
     /// refused at once, without waiting, where another process wrote meanwhile.
-    pub(super) fn write<T>(&mut self, now: Moment, call: impl FnOnce(&mut Step<'_>) -> Result<T>) -> Result<T> {
+    fn write_once<T>(
+        &mut self,
+        now: Moment,
+        retention: Option<Retention>,
+        call: impl FnOnce(&mut Step<'_>) -> Result<T>,
+    ) -> Result<T> {
         self.check_usable()?;
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let tx = tx.map_err(failed("no transaction can begin"))?;
         let mut step = Step::begin(&tx, self.queue, &self.clock, now)?;
+        step.retention = retention;
         let answer = call(&mut step)?;
         step.finish()?;
         if let Err(source) = tx.commit() {
@@ -115,7 +145,7 @@ mod tests {
         let mut connection = connect::open_writer(&config.path, &config).unwrap();
         let queue = schema::prepare(&mut connection, "jobs").unwrap();
         connect::make_durable(&connection, &config).unwrap();
-        Writer::new(connection, &config, queue, Arc::default())
+        Writer::new(connection, &config, queue, Default::default())
     }
 
     fn write_half(step: &mut Step<'_>) -> Result<usize> {

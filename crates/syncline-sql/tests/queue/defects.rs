@@ -5,8 +5,8 @@ use std::time::Duration;
 use syncline_core::{
     ErrorKind, Instant, Priority, WallTime,
     port::{
-        Admission, Claim, DeadReason, DedupKey, InHand, Moment, NewItem, Pushed, QueueOutcome, QueueStorage, Settled,
-        Standing,
+        Admission, Claim, DeadReason, DedupKey, InHand, Moment, NewItem, Pushed, QueueOutcome, QueueStorage, Retention,
+        Settled, Standing,
     },
 };
 
@@ -228,6 +228,33 @@ async fn an_item_that_is_too_large_is_invalid_and_nothing_of_its_push_is_kept() 
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     assert_eq!(storage.get("a", at(0)).await.unwrap(), None);
     push(&storage, &[item("a")], at(0)).await;
+}
+
+/// In a full file no page is free for what is to be remembered, and what had ended could not be ended.
+#[tokio::test]
+async fn what_is_remembered_gives_way_where_the_file_is_full() {
+    let mut place = Place::new();
+    place.config.disk_bytes_max = Some(1_000_000);
+    let storage = place.open();
+    storage.remember(Retention { age: Duration::from_secs(3_600), items: 10_000, bytes: 10_000_000 });
+    let id = |n: usize| format!("{n:0200}");
+    let mut pushed = 0;
+    loop {
+        match storage.push(&[item(&id(pushed))], ROOM, at(0)).await {
+            Ok(_) => pushed += 1,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Full);
+                break;
+            }
+        }
+    }
+    // Far from each other, so that none of them leaves a page behind.
+    let ends: Vec<_> = (0..pushed).step_by(12).collect();
+    for n in &ends {
+        assert_eq!(storage.cancel(&[id(*n)], at(0)).await.unwrap(), [true], "{n} of {pushed}");
+    }
+    let told = storage.history(None, 1_024, at(0)).await.unwrap().items.len();
+    assert!(told > 0 && told < ends.len(), "{told} of {} are remembered", ends.len());
 }
 
 /// What stands before the head of a lane while that is in hand waits, and goes first afterwards.

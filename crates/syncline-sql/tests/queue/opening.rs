@@ -80,7 +80,7 @@ fn tables_of_a_newer_version_are_refused_untouched() {
     let place = Place::new();
     place.open().close().unwrap();
     place.tamper("PRAGMA user_version = 9");
-    let part = "its tables have version 9 and this program knows up to 3; it was left as it is, use a newer program";
+    let part = "its tables have version 9 and this program knows up to 4; it was left as it is, use a newer program";
     check_refused(&place, ErrorKind::Invalid, part);
 }
 

@@ -108,6 +108,7 @@ impl JournalQueueStorage {
             let mut inner = self.inner();
             let time = inner.clock.at(now);
             let (reaped, entries) = inner.reap(now, time);
+            inner.forget_ends(time);
             let record = Record { is_ahead: true, time, entries };
             (reaped, self.submit(&inner, &record, Durability::Buffered)?)
         };

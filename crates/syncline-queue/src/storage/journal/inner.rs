@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use syncline_core::{Error, Instant, Result, port::Buried};
+use syncline_core::{
+    Error, Instant, Result,
+    port::{Buried, Retention},
+};
 
 use super::{codec::Record, moving::Sweep, plan, steps::seq_of};
 use crate::{
     state::{Applied, Dedup, Ended, Entry, Millis, Phase, State},
-    storage::{
-        body::Body,
-        history::{History, Retention},
-        time::QueueClock,
-    },
+    storage::{body::Body, history::History, time::QueueClock},
 };
 
 /// Bytes that a key without an item takes in a record beside its text, about.

@@ -43,7 +43,7 @@ use std::{
 
 use syncline_core::{
     Result,
-    port::{DeadReason, Moment, Stored},
+    port::{DeadReason, Moment, Retention, Stored},
 };
 use syncline_journal::{Commit, Durability, Journal, Owner, Stream};
 
@@ -53,11 +53,10 @@ use self::{
 };
 use super::{
     codec::{self, Record},
-    history::{Place, Retention},
     list, plan,
     sight::Sight,
 };
-use crate::{EndedPage, Ending, queue::Bell, state::Entry};
+use crate::{queue::Bell, state::Entry};
 
 /// Streams of queues begin with this; their name follows.
 const STREAM_PREFIX: &str = "queue/";
@@ -92,8 +91,8 @@ use planted;
 
 impl JournalQueueStorage {
     /// The queue called `name` on `journal`, with everything that was pushed to it. Items that were in somebody's hands when
-    /// its process ended are back in their places, or dead after their last attempt. It remembers nothing of what ended; a
-    /// [`SyncQueue`](crate::SyncQueue) does.
+    /// its process ended are back in their places, or dead after their last attempt. It remembers nothing of what ended, here
+    /// and in earlier processes: [`open_keeping`](Self::open_keeping) does, and a [`SyncQueue`](crate::SyncQueue).
     ///
     /// # Errors
     ///
@@ -130,8 +129,12 @@ impl JournalQueueStorage {
         Self::open_keeping(journal, name, Retention::default(), payload_memory_bytes)
     }
 
-    /// The same, remembering as much as this of what ended, at all times.
-    pub(crate) fn open_keeping(
+    /// The same, remembering as much as this of what ended, in earlier processes too.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_keeping(
         journal: &Journal,
         name: &str,
         retention: Retention,
@@ -203,22 +206,6 @@ impl JournalQueueStorage {
     /// Tells `bell` of all that is carried out from now on.
     pub(crate) fn tell(&self, bell: Arc<Bell>) {
         self.shared.bell.get_or_init(|| bell);
-    }
-
-    /// What ended before a place, the last first.
-    pub(crate) fn history(&self, before: Option<Place>, limit: usize, now: Moment) -> EndedPage {
-        let mut inner = self.inner();
-        let time = inner.clock.at(now);
-        inner.forget_ends(time);
-        EndedPage::of(inner.history.before(before), limit)
-    }
-
-    /// How the item of this id ended, as far as that is remembered.
-    pub(crate) fn how_ended(&self, id: &str, now: Moment) -> Option<Ending> {
-        let mut inner = self.inner();
-        let time = inner.clock.at(now);
-        inner.forget_ends(time);
-        inner.history.how_ended(id)
     }
 
     /// Items that live.

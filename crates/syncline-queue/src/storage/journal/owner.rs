@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use syncline_core::Result;
+use syncline_core::{Result, port::Retention};
 use syncline_journal::{Commit, Durability, Owner, Reservation, Stream};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     room::Step,
     underway::Underway,
 };
-use crate::{queue::Bell, storage::history::Retention};
+use crate::queue::Bell;
 
 /// The owner of the stream.
 #[derive(Default)]

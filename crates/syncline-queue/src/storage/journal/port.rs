@@ -5,8 +5,9 @@ use std::time::Duration;
 use syncline_core::{
     ErrorKind, Result,
     port::{
-        Admission, BoxFuture, Claim, ExpiredDead, Handed, InHand, Lease, List, ListCursor, ListPage, Moment, NewItem,
-        Pushed, QueueStats, QueueStorage, Reaped, Settled, Settlement, Stored,
+        Admission, BoxFuture, Claim, EndedCursor, EndedPage, Ending, ExpiredDead, Handed, InHand, Lease, List,
+        ListCursor, ListPage, Moment, NewItem, Pushed, QueueStats, QueueStorage, Reaped, Retention, Settled,
+        Settlement, Stored,
     },
 };
 
@@ -93,6 +94,28 @@ impl QueueStorage for JournalQueueStorage {
 
     fn dead<'a>(&'a self, after: Option<&'a str>, limit: usize, now: Moment) -> BoxFuture<'a, Result<Vec<Stored>>> {
         Box::pin(self.dead_letters(after, limit, now))
+    }
+
+    fn remember(&self, retention: Retention) {
+        self.inner().history.keep(retention);
+    }
+
+    fn history(&self, before: Option<EndedCursor>, limit: usize, now: Moment) -> BoxFuture<'_, Result<EndedPage>> {
+        Box::pin(async move {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            inner.forget_ends(time);
+            Ok(inner.history.page(before, limit))
+        })
+    }
+
+    fn how_ended<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<Option<Ending>>> {
+        Box::pin(async move {
+            let mut inner = self.inner();
+            let time = inner.clock.at(now);
+            inner.forget_ends(time);
+            Ok(inner.history.how_ended(id))
+        })
     }
 
     fn stats(&self, _now: Moment) -> BoxFuture<'_, Result<QueueStats>> {

@@ -7,6 +7,7 @@
 mod buried;
 mod due;
 mod expiry;
+mod history;
 mod lanes;
 mod leases;
 mod list;
@@ -25,7 +26,7 @@ use syncline_core::{
     },
 };
 
-pub use self::{buried::*, due::*, expiry::*, lanes::*, leases::*, list::*, order::*, push::*, settle::*};
+pub use self::{buried::*, due::*, expiry::*, history::*, lanes::*, leases::*, list::*, order::*, push::*, settle::*};
 
 /// A storage under test, empty, and how to open it again.
 pub struct Subject {
@@ -94,6 +95,8 @@ macro_rules! queue_contract {
             clause_14_no_more_are_in_hand_than_may_be,
             clause_15_what_was_dead_for_long_enough_is_thrown_away_and_named,
             clause_15_so_many_at_a_time_are_thrown_away_and_the_next_end_is_told,
+            clause_16_what_ended_is_told_with_how_and_when,
+            clause_16_what_is_more_than_is_to_be_remembered_is_forgotten,
         }
     };
     ($make:expr => $($clause:ident),+ $(,)?) => {
