@@ -1,8 +1,8 @@
 //! The storages that histories are played on.
 
-use std::{future, sync::Arc};
+use std::{future, sync::Arc, time::Duration};
 
-use syncline_core::port::{BoxFuture, QueueStorage};
+use syncline_core::port::{BoxFuture, QueueStorage, Retention};
 use syncline_journal::{Config, Journal};
 use syncline_queue::{JournalQueueStorage, MemoryQueueStorage};
 use syncline_testkit::{
@@ -58,7 +58,8 @@ fn open(disk: &SimDisk, payload_memory_bytes: u64) -> (JournalQueueStorage, Jour
     // Small segments, so that a history fills several.
     let config = Config { segment_bytes: SEGMENT_BYTES, ..Config::default() };
     let journal = Journal::open(Arc::new(disk.clone()), config).unwrap().journal;
-    (JournalQueueStorage::open_within(&journal, "jobs", payload_memory_bytes).unwrap(), journal)
+    let all = Retention { age: Duration::MAX, items: u64::MAX, bytes: u64::MAX };
+    (JournalQueueStorage::open_keeping(&journal, "jobs", all, payload_memory_bytes).unwrap(), journal)
 }
 
 impl Subject for OnJournal {

@@ -49,7 +49,35 @@ impl Oracle {
         for standing in [Standing::Ready, Standing::Scheduled, Standing::Leased, Standing::Dead] {
             self.check_list(storage, standing, (now, time)).await?;
         }
+        self.check_history(storage, now).await?;
         self.check_dead(storage, (now, time)).await
+    }
+
+    /// All that ended, a page at a time, and how the first and the last of it did.
+    async fn check_history(&self, storage: &dyn QueueStorage, now: Moment) -> Verdict {
+        let expected = self.history();
+        let (mut items, mut before) = (Vec::new(), None);
+        for _ in 0..=PAGES_MAX {
+            let page = storage.history(before, 1 + expected.len() / 2, now).await.map_err(told)?;
+            items.extend(page.items);
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        let ids: Vec<_> = items.iter().map(|item| item.id.as_str()).collect();
+        let expected_ids: Vec<_> = expected.iter().map(|(item, ..)| item.new.id.as_str()).collect();
+        same("what ended", &ids, &expected_ids)?;
+        items
+            .iter()
+            .zip(&expected)
+            .try_for_each(|(got, (item, ending, at))| item.judge_ended(got, *ending, *at))?;
+        for (item, ..) in expected.first().into_iter().chain(expected.last()) {
+            let how = storage.how_ended(&item.new.id, now).await.map_err(told)?;
+            let last = expected.iter().find(|(other, ..)| other.new.id == item.new.id);
+            same(&item.new.id, &how, &last.map(|(_, ending, _)| *ending))?;
+        }
+        Ok(())
     }
 
     /// Takes over when those died that died with their process: what a storage remembers of its time is its own business, up

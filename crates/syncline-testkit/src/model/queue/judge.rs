@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use syncline_core::{
     ErrorKind,
     port::{
-        Admission, Claim, Claimed, DeadReason, ExpiredDead, Handed, Lease, Listed, Moment, NewItem, Pushed,
-        QueueOutcome as Outcome, Reaped, Settled, Settlement, Standing,
+        Admission, Claim, Claimed, DeadReason, EndedItem, Ending, ExpiredDead, Handed, Lease, Listed, Moment, NewItem,
+        Pushed, QueueOutcome as Outcome, Reaped, Settled, Settlement, Standing,
     },
 };
 
@@ -37,10 +37,12 @@ impl Oracle {
             (Call::Settle(settlements), Answer::Settled(told)) => self.judge_settle(settlements, told, rules, time),
             (Call::Extend(leases, lease), Answer::Told(told)) => self.judge_extend(leases, *lease, told, now),
             (Call::Cancel(ids), Answer::Told(told)) => {
-                self.judge_each(ids, told, time, |item| !item.is_dead(), |oracle, seq| oracle.remove(seq))
+                let cancel = |oracle: &mut Self, seq| oracle.end(seq, Ending::Cancelled, time);
+                self.judge_each(ids, told, time, |item| !item.is_dead(), cancel)
             }
             (Call::Purge(ids), Answer::Told(told)) => {
-                self.judge_each(ids, told, time, Item::is_dead, |oracle, seq| oracle.remove(seq))
+                let purge = |oracle: &mut Self, seq| oracle.end(seq, Ending::Purged, time);
+                self.judge_each(ids, told, time, Item::is_dead, purge)
             }
             (Call::Redrive(ids), Answer::Told(told)) => {
                 self.judge_each(ids, told, time, Item::is_dead, |oracle, seq| oracle.redrive(seq, time))
@@ -227,7 +229,7 @@ impl Oracle {
         let is_last = self.of_seq(seq).is_some_and(|item| item.attempts >= item.max_attempts());
         match outcome {
             Outcome::Complete { push } => {
-                self.remove(seq);
+                self.end(seq, Ending::Completed, time);
                 self.push(push, Admission { capacity: u64::MAX, unique_ids: true }, time);
                 Settled::Completed
             }
@@ -319,7 +321,7 @@ impl Oracle {
         for (_, seq) in dead.into_iter().take(over) {
             ids.push(self.name(seq));
             self.record(time);
-            self.remove(seq);
+            self.end(seq, Ending::Expired, time);
         }
         same("what was dead for long enough", told, &ExpiredDead { ids, next })
     }
@@ -386,6 +388,25 @@ impl Item {
             },
         };
         same("an item of a list", got, &expected)
+    }
+
+    /// The same of an item that ended.
+    pub(super) fn judge_ended(&self, got: &EndedItem, ending: Ending, at: u64) -> Verdict {
+        let last_error = match self.errors.last() {
+            Some(Some(error)) => Some(error.to_string()),
+            // In words of the storage's own.
+            Some(None) if got.last_error.is_some() => got.last_error.clone(),
+            _ => None,
+        };
+        let expected = EndedItem {
+            id: self.new.id.clone(),
+            ending,
+            ended_at: wall(at),
+            priority: self.new.priority,
+            attempts: self.attempts.into(),
+            last_error,
+        };
+        same("an item that ended", got, &expected)
     }
 
     fn judge_errors(&self, got: &[String]) -> Verdict {

@@ -11,6 +11,7 @@
 //! - O6: what is opened twice is what is opened once
 //! - O7: what a crash leaves is the state after one of the calls that no sync covers, or after the last that one does
 //! - O8: what is counted is what is there
+//! - O9: what ended is remembered, as long as its storage remembers anything
 //! - whoever sleeps as long as `next_due` says oversleeps nothing, and a history ends with an empty queue
 
 mod call;
@@ -36,7 +37,7 @@ pub trait Subject: Debug + Send {
     fn begin_call(&mut self) {}
 
     /// Ends the process in this way and opens the storage again. `in_call` is in the middle of the call that began last, and
-    /// `random` says where.
+    /// `random` says where. It remembers all that ended.
     fn reopen(&mut self, end: End, in_call: bool, random: &SeededRandom) -> BoxFuture<'_, ()>;
 }
 

@@ -1,10 +1,10 @@
 //! The model: every question is answered by looking at everything.
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use syncline_core::{
     Instant, Priority, WallTime,
-    port::{DeadReason, Moment, NewItem, QueueStats, Standing},
+    port::{DeadReason, Ending, Moment, NewItem, QueueStats, Standing},
 };
 
 use super::Rules;
@@ -19,6 +19,8 @@ pub(super) struct Oracle {
     /// How many of a lane may be in hand at once, as the last claim said.
     pub(super) of_lane: u16,
     pub(super) keys: Vec<Key>,
+    /// What ended, with how and when.
+    pub(super) ended: Vec<Arc<(Item, Ending, u64)>>,
     /// Every lease that was ever given, by id.
     pub(super) leases: Vec<(String, u64)>,
     pub(super) next_seq: u64,
@@ -31,6 +33,7 @@ impl Default for Oracle {
             items: Vec::new(),
             of_lane: 1,
             keys: Vec::new(),
+            ended: Vec::new(),
             leases: Vec::new(),
             next_seq: 0,
             clock: Clock::default(),
@@ -209,9 +212,17 @@ impl Oracle {
         }
     }
 
-    pub(super) fn remove(&mut self, seq: u64) {
+    pub(super) fn end(&mut self, seq: u64, ending: Ending, at: u64) {
         self.free_key(seq);
-        self.items.retain(|item| item.seq != seq);
+        self.ended
+            .extend(self.items.extract_if(.., |item| item.seq == seq).map(|item| Arc::new((item, ending, at))));
+    }
+
+    /// What ended, the last end first.
+    pub(super) fn history(&self) -> Vec<&(Item, Ending, u64)> {
+        let mut ended: Vec<_> = self.ended.iter().map(Arc::as_ref).collect();
+        ended.sort_by_key(|(item, _, at)| Reverse((*at, item.seq)));
+        ended
     }
 
     /// Ends a lease without an outcome. Returns whether that was the item's end too.

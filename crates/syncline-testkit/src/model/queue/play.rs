@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fmt, time::Duration};
 
 use syncline_core::{
     Instant, WallTime,
-    port::{Claim, InHand, Lease, Moment, QueueOutcome, Settlement},
+    port::{Claim, InHand, Lease, Moment, QueueOutcome, Retention, Settlement},
 };
 
 use super::{
@@ -25,6 +25,8 @@ const WHOLE_EVERY: u64 = 8;
 const END_EVERY: u64 = 40;
 /// One step in so many sets the calendar.
 const SET_EVERY: u64 = 25;
+/// All that ends is remembered.
+const ALL: Retention = Retention { age: Duration::MAX, items: u64::MAX, bytes: u64::MAX };
 /// Rounds after which an end that has not come is one that never comes.
 const ROUNDS_MAX: usize = 2_000;
 
@@ -56,6 +58,7 @@ pub(super) async fn history<S: Subject>(subject: &mut S, rules: Rules, seed: u64
         },
         steps: VecDeque::new(),
     };
+    subject.storage().remember(ALL);
     let played = play.run(subject).await;
     played.map_err(|why| Parted { last: play.steps.iter().map(Step::to_string).collect(), why })
 }
@@ -175,10 +178,12 @@ impl Play {
         let latest = states.into_iter().flatten().map(|state| state.clock.latest).max().unwrap_or(0);
         self.rise(latest);
         subject.reopen(end, in_call, &self.draw.random).await;
+        subject.storage().remember(ALL);
         self.recognise(subject, found, latest).await?;
         // What is opened twice is what is opened once.
         if self.draw.random.once_in(2) {
             subject.reopen(End::Closed, false, &self.draw.random).await;
+            subject.storage().remember(ALL);
             let again = self.past.found(End::Closed, None, self.rules);
             self.recognise(subject, again, latest).await?;
         }
