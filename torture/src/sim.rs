@@ -7,6 +7,7 @@
 mod check;
 mod damage;
 pub(crate) mod figure;
+mod heard;
 mod history;
 mod judge;
 mod model;

@@ -17,6 +17,7 @@ use crate::{
     log::{self, Log, Submission},
     owners::{Owners, Seat},
     reads::Reads,
+    recover::Named,
     replay::Plan,
     reservation::Reservations,
     sync::{Mutex, lock},
@@ -38,6 +39,8 @@ pub struct Opened {
     pub journal: Journal,
     /// What its directory held.
     pub report: RecoveryReport,
+    /// The streams of the owners that were given, in their order.
+    pub streams: Vec<Stream>,
 }
 
 /// What all users of a journal share. Its threads know only `shared`, so that dropping the last handle can end them.
@@ -87,8 +90,24 @@ impl Journal {
     ///
     /// As [`open`](Self::open).
     pub fn with_random(disk: Arc<dyn Disk>, config: Config, random: Arc<dyn Random>) -> Result<Opened> {
+        Self::with_owners(disk, config, random, &[])
+    }
+
+    /// As [`open`](Self::open), registering streams for these owners, each with its name. It reads the directory once, where
+    /// [`stream`](Self::stream) reads what the owner needs again: the owners hear of records while what follows is read and
+    /// judged. An owner that was given to an opening that failed may have heard of some, and is to be thrown away.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open) and [`stream`](Self::stream); [`ErrorKind::Poisoned`] where an owner panicked.
+    pub fn open_with(disk: Arc<dyn Disk>, config: Config, owners: &[(&str, Arc<dyn Owner>)]) -> Result<Opened> {
+        Self::with_owners(disk, config, Arc::new(rt::SystemRandom), owners)
+    }
+
+    fn with_owners(disk: Arc<dyn Disk>, config: Config, random: Arc<dyn Random>, owners: Named<'_>) -> Result<Opened> {
+        check_names(owners)?;
         let place = disk.describe();
-        let opened = Log::open(disk, config.clone(), random);
+        let opened = Log::open_telling(disk, config.clone(), random, owners);
         let (log, report) = opened.map_err(|error| error.context(format!("journal in {place}")))?;
         let shared = Arc::new(Shared {
             hub: Hub::new(config.queue_bytes_max),
@@ -106,7 +125,24 @@ impl Journal {
             needs: Mutex::new(BTreeMap::new()),
             thread_ids,
         });
-        Ok(Opened { journal: Self { handle }, report })
+        let journal = Self { handle };
+        let streams = owners.iter().map(|(name, owner)| journal.seat_told(name, owner)).collect::<Result<_>>()?;
+        Ok(Opened { journal, report, streams })
+    }
+
+    /// Registers the stream `name` for an owner that was told of all its records.
+    fn seat_told(&self, name: &str, owner: &Arc<dyn Owner>) -> Result<Stream> {
+        let mut log = self.log();
+        let (id, _) = log.register(name)?;
+        let end = log.next_seq();
+        drop(log);
+        self.seat(id, name, Arc::clone(owner))?.go_live(end);
+        Ok(Stream { handle: Arc::clone(&self.handle), id, name: name.into() })
+    }
+
+    fn seat(&self, id: u32, name: &str, owner: Arc<dyn Owner>) -> Result<Arc<Seat>> {
+        let seat = self.handle.shared.owners.seat(id, owner);
+        seat.ok_or_else(|| Error::new(ErrorKind::Conflict, format!("the stream {name:?} has an owner already")))
     }
 
     /// The directory's own number, drawn when it was made.
@@ -123,9 +159,7 @@ impl Journal {
     /// 255 bytes; [`ErrorKind::Corrupt`] when a segment cannot be read; [`ErrorKind::Poisoned`]; [`ErrorKind::Closed`].
     pub fn stream(&self, name: &str, owner: Arc<dyn Owner>) -> Result<Stream> {
         let (id, _) = self.log().register(name)?;
-        let Some(seat) = self.handle.shared.owners.seat(id, owner) else {
-            return Err(Error::new(ErrorKind::Conflict, format!("the stream {name:?} has an owner already")));
-        };
+        let seat = self.seat(id, name, owner)?;
         if let Err(error) = self.replay(id, &seat) {
             self.handle.release(id);
             return Err(error.context(format!("stream {name:?}")));
@@ -141,7 +175,7 @@ impl Journal {
             log.sync()?;
             (Plan::of(&log, stream, log.low_water(stream)), log.next_seq())
         };
-        plan.run(|entry| seat.owner.apply(entry))?;
+        plan.tell(seat)?;
         seat.go_live(end);
         Ok(())
     }
@@ -233,6 +267,17 @@ impl Journal {
     fn log(&self) -> crate::sync::MutexGuard<'_, Log> {
         lock(&self.handle.shared.log)
     }
+}
+
+/// Whether each name is a stream's, and another one.
+fn check_names(owners: Named<'_>) -> Result<()> {
+    for (at, (name, _)) in owners.iter().enumerate() {
+        log::check_name(name)?;
+        if owners.iter().take(at).any(|(other, _)| other == name) {
+            return Err(Error::new(ErrorKind::Conflict, format!("the stream {name:?} was given two owners")));
+        }
+    }
+    Ok(())
 }
 
 impl Handle {

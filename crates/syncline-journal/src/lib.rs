@@ -10,6 +10,7 @@
 //! | `threads`, `hub` | two threads that take turns writing and syncing, and the queue before them |
 //! | `log` | the journal without threads: write, sync, rotate, remove; what the simulator drives |
 //! | `recover`, `walk` | what a directory says after a crash: torn tail, damage, or whole |
+//! | `handing`, `replay`, `windows` | records on their way to the owners of their streams, while the next are read |
 //! | `index`, `reads` | single records, read again while the journal is open |
 //! | `segment`, `frame`, `manifest`, `wire` | the format, pure |
 //! | [`FileDisk`] | the directory on a real disk |
@@ -54,6 +55,7 @@ mod config;
 mod crypt;
 mod disk;
 mod frame;
+mod handing;
 mod hub;
 mod index;
 mod journal;
@@ -80,6 +82,7 @@ mod threads;
 mod transaction;
 mod verify;
 mod walk;
+mod windows;
 mod wire;
 
 pub use commit::{Commit, Committed};

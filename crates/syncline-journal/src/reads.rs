@@ -20,6 +20,7 @@ use crate::{
     recover::unreadable,
     sync::{Mutex, MutexGuard, lock},
     walk::{Found, Walk},
+    windows::Windows,
 };
 
 /// Bytes read at a time on the way to a record that follows no other.
@@ -89,7 +90,8 @@ impl Reads {
         let span = from.unwrap_or(place.span.start)..place.span.end;
 
         let file = place.disk.open(&name, OpenMode::Read).map_err(failed)?;
-        let walk = Walk::new(&*file, place.codec.crc_seed).map_err(failed)?;
+        let mut windows = Windows::default();
+        let walk = Walk::new(&*file, place.codec.crc_seed, &mut windows).map_err(failed)?;
         let mut walk = walk.reaching(if is_next { REACH_AHEAD } else { REACH });
         let damaged = |at| Error::new(ErrorKind::Corrupt, format!("{name} is damaged from byte {at} on: record {seq}"));
         let at = find(&mut walk, &span, seq).map_err(failed)?.ok_or_else(|| damaged(span.start))?;
@@ -155,7 +157,7 @@ fn find(walk: &mut Walk<'_>, span: &Range<u64>, seq: u64) -> io::Result<Option<u
 /// The frame at `offset`; `None` where it is not what was written, or its records were lost to damage before.
 fn frame_at(walk: &mut Walk<'_>, place: &Place, offset: u64, scratch: &mut Scratch) -> io::Result<Option<Frame>> {
     let Found::Frame(header, body) = walk.frame_at(offset)? else { return Ok(None) };
-    let plain = frame::open(&place.codec, offset, &header, body, scratch);
+    let plain = frame::open(&place.codec, offset, &header, &body, scratch);
     Ok(plain.ok().and_then(|plain| Frame::of(place.segment, offset, &header, plain)))
 }
 

@@ -18,15 +18,17 @@ use syncline_core::{
 };
 
 use crate::{
-    Seq,
+    Owner, Seq,
     config::{Config, OnDamage, planted},
     frame::{self, Kind, Records, Scratch},
+    handing::{Handing, Hearer},
     index::Index,
     manifest::Manifest,
     names, repair,
     report::{LostRange, RecoveryReport, Torn},
     segment::{self, Codec},
     walk::{Found, Tail, Walk},
+    windows::Windows,
 };
 
 /// What is known of one segment.
@@ -59,6 +61,8 @@ pub(crate) struct Recovered {
     /// Files that a removal left behind.
     pub(crate) stale: Vec<String>,
     pub(crate) report: RecoveryReport,
+    /// Owners that are told of the records, where some were given.
+    pub(crate) handing: Option<Handing>,
 }
 
 /// One segment, read through.
@@ -74,13 +78,17 @@ struct Survey {
     trouble: Option<Tail>,
 }
 
-/// Reads the whole directory.
+/// Owners of streams, by the names of those.
+pub(crate) type Named<'a> = &'a [(&'a str, Arc<dyn Owner>)];
+
+/// Reads the whole directory, and tells these owners of the records of their streams on the way. What they were told counts
+/// only once the directory was judged and opened: where that fails, they are to be thrown away.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Corrupt`] naming the range when acknowledged data is damaged; [`ErrorKind::Denied`] for a wrong key;
 /// [`ErrorKind::Invalid`] for a newer format; [`ErrorKind::Unavailable`] when the disk does not answer. Nothing is changed then.
-pub(crate) fn recover(disk: &dyn Disk, config: &Config) -> Result<Option<Recovered>> {
+pub(crate) fn recover(disk: &dyn Disk, config: &Config, owners: Named<'_>) -> Result<Option<Recovered>> {
     let files = disk.list().map_err(|source| unreadable("the directory", source))?;
     let manifest = match Manifest::load(disk, &files) {
         Err(_) if planted!(config, StartEmpty) => return Ok(None),
@@ -101,6 +109,7 @@ pub(crate) fn recover(disk: &dyn Disk, config: &Config) -> Result<Option<Recover
         headers.push(read_header(disk, config, &manifest, id)?);
     }
     let mut found = Recovered {
+        handing: handing(&manifest, owners),
         next_segment: headers.last().map_or(manifest.next_segment, |(header, ..)| header.segment_id + 1),
         manifest,
         segments: BTreeMap::new(),
@@ -112,6 +121,16 @@ pub(crate) fn recover(disk: &dyn Disk, config: &Config) -> Result<Option<Recover
     read_segments(disk, config, &headers, &mut found)?;
     check_streams(&found)?;
     Ok(Some(found))
+}
+
+/// The way to these owners. A stream that the manifest does not know has no records.
+fn handing(manifest: &Manifest, owners: Named<'_>) -> Option<Handing> {
+    let hearers = manifest.streams.iter().filter_map(|(id, entry)| {
+        let (_, owner) = owners.iter().find(|(name, _)| *name == entry.name)?;
+        Some((*id, Hearer { owner: Arc::clone(owner), from: entry.low_water }))
+    });
+    let hearers: BTreeMap<_, _> = hearers.collect();
+    (!hearers.is_empty()).then(|| Handing::new(hearers))
 }
 
 /// Without its file: there may be more segments than a process may have open.
@@ -153,12 +172,14 @@ fn open_segment(disk: &dyn Disk, id: u64) -> Result<Box<dyn DiskFile>> {
 }
 
 fn read_segments(disk: &dyn Disk, config: &Config, headers: &[Opened], found: &mut Recovered) -> Result<()> {
+    let mut windows = Windows::default();
     for (index, (header, codec)) in headers.iter().enumerate() {
         let id = header.segment_id;
         check_follows(found, header)?;
         let listed = found.manifest.segments.get(&id).copied().filter(|end| *end != 0);
         let end = listed.or(headers.get(index + 1).map(|(next, ..)| next.first_seq));
-        let mut survey = survey(&*open_segment(disk, id)?, header, codec, end, config)?;
+        let mut reader = Reader { codec, end, config, windows: &mut windows, handing: found.handing.as_mut() };
+        let mut survey = reader.survey(&*open_segment(disk, id)?, header)?;
         // Each turn puts a gap over one damaged place and reads on behind it.
         while let Some(tail) = survey.trouble.filter(|tail| is_damage(tail, survey.segment.end_seq, end, config)) {
             let range = repair::Range::of(&survey.segment, &tail, end);
@@ -167,7 +188,7 @@ fn read_segments(disk: &dyn Disk, config: &Config, headers: &[Opened], found: &m
             }
             repair::quarantine(disk, &survey.segment, &tail, &range)?;
             let before = survey.segment.end_offset;
-            survey = self::survey(&*open_segment(disk, id)?, header, codec, end, config)?;
+            survey = reader.survey(&*open_segment(disk, id)?, header)?;
             if survey.segment.end_offset <= before {
                 return Err(range.refusal());
             }
@@ -230,83 +251,91 @@ impl Recovered {
     }
 }
 
-/// Reads one segment up to `end`, or to its last good frame.
-fn survey(
-    file: &dyn DiskFile,
-    header: &segment::Header,
-    codec: &Arc<Codec>,
+/// What it takes to read a segment.
+struct Reader<'a> {
+    codec: &'a Arc<Codec>,
+    /// The sequence number after its last record, where that is known from elsewhere.
     end: Option<u64>,
-    config: &Config,
-) -> Result<Survey> {
-    let name = names::segment(header.segment_id);
-    let failed = |source| unreadable(&name, source);
-    let mut walk = Walk::new(file, codec.crc_seed)
-        .map_err(failed)?
-        .without_checks(planted!(config, SkipChecksum));
-    let mut survey = Survey {
-        segment: Segment {
-            id: header.segment_id,
-            codec: Arc::clone(codec),
-            end_seq: header.first_seq,
-            end_offset: segment::HEADER_LEN as u64,
-            file_len: file.len().map_err(failed)?,
-            last_of: BTreeMap::new(),
-            holes: BTreeMap::new(),
-            index: Index::default(),
-        },
-        frames: 0,
-        records: 0,
-        lost: Vec::new(),
-        closed: false,
-        unproven: (header.first_seq, segment::HEADER_LEN as u64),
-        trouble: None,
-    };
-    let (reserved, mut scratch) = (header.reserved, Scratch::default());
-    // Frames that no later frame has yet proven: first sequence number and offset.
-    let mut open_frames: VecDeque<(u64, u64)> = VecDeque::new();
-    loop {
-        let (seq, offset) = (survey.segment.end_seq, survey.segment.end_offset);
-        // A close frame ends the last segment alone: what is known to follow must be there.
-        if end.map_or(survey.closed, |end| seq >= end) {
-            break;
-        }
-        let header = match walk.frame_at(offset).map_err(failed)? {
-            Found::Frame(header, body) if header.first_seq == seq && header.durable <= seq => {
-                let plain = frame::open(codec, offset, &header, body, &mut scratch);
-                if plain.and_then(|plain| survey.note(&header, plain)).is_ok() {
-                    Some(header)
-                } else {
-                    None
+    config: &'a Config,
+    windows: &'a mut Windows,
+    handing: Option<&'a mut Handing>,
+}
+
+impl Reader<'_> {
+    /// Reads one segment up to its end, or to its last good frame.
+    fn survey(&mut self, file: &dyn DiskFile, header: &segment::Header) -> Result<Survey> {
+        let (codec, end) = (self.codec, self.end);
+        let name = names::segment(header.segment_id);
+        let failed = |source| unreadable(&name, source);
+        let mut walk = Walk::new(file, codec.crc_seed, self.windows)
+            .map_err(failed)?
+            .through()
+            .without_checks(planted!(self.config, SkipChecksum));
+        let mut survey = Survey {
+            segment: Segment {
+                id: header.segment_id,
+                codec: Arc::clone(codec),
+                end_seq: header.first_seq,
+                end_offset: segment::HEADER_LEN as u64,
+                file_len: file.len().map_err(failed)?,
+                last_of: BTreeMap::new(),
+                holes: BTreeMap::new(),
+                index: Index::default(),
+            },
+            frames: 0,
+            records: 0,
+            lost: Vec::new(),
+            closed: false,
+            unproven: (header.first_seq, segment::HEADER_LEN as u64),
+            trouble: None,
+        };
+        let (reserved, mut scratch) = (header.reserved, Scratch::default());
+        // Frames that no later frame has yet proven: first sequence number and offset.
+        let mut open_frames: VecDeque<(u64, u64)> = VecDeque::new();
+        loop {
+            let (seq, offset) = (survey.segment.end_seq, survey.segment.end_offset);
+            // A close frame ends the last segment alone: what is known to follow must be there.
+            if end.map_or(survey.closed, |end| seq >= end) {
+                break;
+            }
+            let header = match walk.frame_at(offset).map_err(failed)? {
+                Found::Frame(header, body) if header.first_seq == seq && header.durable <= seq => {
+                    let plain = frame::open(codec, offset, &header, &body, &mut scratch).ok();
+                    let plain = plain.filter(|plain| survey.note(&header, plain).is_ok());
+                    if let (Some(plain), Some(handing)) = (plain, &mut self.handing) {
+                        handing.take(&header, &body, plain)?;
+                    }
+                    plain.map(|_| header)
                 }
+                _ => None,
+            };
+            let Some(header) = header else {
+                let mut tail = walk.tail(offset, seq).map_err(failed)?;
+                if let Some((at, _)) = tail.next.filter(|(_, first)| *first == seq) {
+                    tracing::warn!(target: crate::TRACING_TARGET, %name, offset, "a place that held no record is damaged");
+                    survey.segment.holes.insert(offset, at);
+                    survey.segment.end_offset = at;
+                    continue;
+                }
+                if survey.segment.file_len < reserved {
+                    tail.bytes = tail.bytes.max(reserved.saturating_sub(offset));
+                }
+                survey.trouble = Some(tail);
+                break;
+            };
+            open_frames.push_back((seq, offset));
+            let proven = if header.kind == Kind::Close { header.end_seq() } else { header.durable };
+            while open_frames.front().is_some_and(|(first, _)| *first < proven) {
+                open_frames.pop_front();
             }
-            _ => None,
-        };
-        let Some(header) = header else {
-            let mut tail = walk.tail(offset, seq).map_err(failed)?;
-            if let Some((at, _)) = tail.next.filter(|(_, first)| *first == seq) {
-                tracing::warn!(target: crate::TRACING_TARGET, %name, offset, "a place that held no record is damaged");
-                survey.segment.holes.insert(offset, at);
-                survey.segment.end_offset = at;
-                continue;
-            }
-            if survey.segment.file_len < reserved {
-                tail.bytes = tail.bytes.max(reserved.saturating_sub(offset));
-            }
-            survey.trouble = Some(tail);
-            break;
-        };
-        open_frames.push_back((seq, offset));
-        let proven = if header.kind == Kind::Close { header.end_seq() } else { header.durable };
-        while open_frames.front().is_some_and(|(first, _)| *first < proven) {
-            open_frames.pop_front();
         }
+        let end = (survey.segment.end_seq, survey.segment.end_offset);
+        survey.unproven = match open_frames.front() {
+            Some(first) if !survey.closed => *first,
+            _ => end,
+        };
+        Ok(survey)
     }
-    let end = (survey.segment.end_seq, survey.segment.end_offset);
-    survey.unproven = match open_frames.front() {
-        Some(first) if !survey.closed => *first,
-        _ => end,
-    };
-    Ok(survey)
 }
 
 impl Survey {

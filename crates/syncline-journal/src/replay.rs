@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use syncline_core::{Result, port::Disk};
 
 use crate::{
     Seq,
-    frame::Records,
+    frame::{Header, Records},
+    handing::{Handing, Hearer},
     log::{Log, each_frame},
+    owners::Seat,
     recover::Segment,
     segment,
     stream::Entry,
+    walk::Body,
 };
 
 /// What has to be read for one stream, as the log stood when it was asked.
@@ -30,42 +33,27 @@ impl Plan {
         Self { disk: Arc::clone(log.disk()), segments, stream, from }
     }
 
-    /// Hands every record to `apply`, in order.
-    pub(crate) fn run(&self, mut apply: impl FnMut(Entry)) -> Result<()> {
-        let mut room = Room::default();
+    /// Tells the owner of every record, in order, while the next are read.
+    pub(crate) fn tell(&self, seat: &Seat) -> Result<()> {
+        let hearer = Hearer { owner: Arc::clone(&seat.owner), from: self.from };
+        let mut handing = Handing::new([(self.stream, hearer)].into());
+        self.each(|header, plain, body| handing.take(header, body, plain))?;
+        handing.finish()
+    }
+
+    /// Every frame that counts.
+    fn each(&self, mut visit: impl FnMut(&Header, &[u8], &Body<'_>) -> Result<()>) -> Result<()> {
         for segment in &self.segments {
-            each_frame(&*self.disk, segment, segment::HEADER_LEN as u64, |header, plain| {
+            each_frame(&*self.disk, segment, segment::HEADER_LEN as u64, |header, plain, body| {
                 // What stands behind the segment's end is repeated in its successor.
                 if header.first_seq < segment.end_seq {
-                    for (index, (stream, record)) in Records::new(plain).enumerate() {
-                        let seq = header.first_seq + index as u64;
-                        if stream == self.stream && seq >= self.from {
-                            apply(Entry { seq: Seq::new(seq), payload: room.copy(record) });
-                        }
-                    }
+                    visit(header, plain, body)
+                } else {
+                    Ok(())
                 }
-                Ok(())
             })?;
         }
         Ok(())
-    }
-}
-
-/// Records from this length on are copied into memory that is used again.
-const LARGE_BYTES: usize = 64 * 1_024;
-
-/// Room for copies of large records: the same again where the owner let go of the one before.
-#[derive(Default)]
-struct Room(BytesMut);
-
-impl Room {
-    /// A copy of its own: an owner may keep it for long.
-    fn copy(&mut self, record: &[u8]) -> Bytes {
-        if record.len() < LARGE_BYTES {
-            return Bytes::copy_from_slice(record);
-        }
-        self.0.extend_from_slice(record);
-        self.0.split().freeze()
     }
 }
 
@@ -76,6 +64,13 @@ impl Room {
 /// As reading the segments does.
 pub fn replay(log: &Log, stream: u32, from: u64) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    Plan::of(log, stream, from).run(|entry| entries.push(entry))?;
+    Plan::of(log, stream, from).each(|header, plain, _| {
+        let records = (header.first_seq..).zip(Records::new(plain));
+        let of_stream = records.filter(|(seq, (other, _))| *other == stream && *seq >= from);
+        entries.extend(
+            of_stream.map(|(seq, (_, record))| Entry { seq: Seq::new(seq), payload: Bytes::copy_from_slice(record) }),
+        );
+        Ok(())
+    })?;
     Ok(entries)
 }

@@ -25,6 +25,12 @@ pub trait Owner: Send + Sync {
     /// must not block, must not wait for this journal, and must not register or release a stream of it.
     fn apply(&self, entry: Entry);
 
+    /// Takes note of a record that was there when the journal was opened. The same as [`apply`](Self::apply), but that the
+    /// record is lent: an owner that keeps none of it need not have a copy.
+    fn recover(&self, seq: Seq, record: &[u8]) {
+        self.apply(Entry { seq, payload: Bytes::copy_from_slice(record) });
+    }
+
     /// Another stream [asks for room](Stream::ask_for_room): an owner that can write its oldest records again, and truncate,
     /// does some of it, and says whether there is more. Called on a thread that may block, under no lock of the journal; it must
     /// not wait for anything but the disk. Most owners truncate by themselves, and have nothing to do.

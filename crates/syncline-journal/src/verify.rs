@@ -34,7 +34,7 @@ impl Verified {
 /// Reads all frames of `segment`.
 pub(crate) fn verify(disk: &dyn Disk, segment: &Segment) -> Result<Verified> {
     let mut verified = Verified { segments: 1, ..Verified::default() };
-    each_frame(disk, segment, segment::HEADER_LEN as u64, |header, plain| {
+    each_frame(disk, segment, segment::HEADER_LEN as u64, |header, plain, _| {
         verified.frames += 1;
         verified.bytes += header.frame_len();
         if header.kind == Kind::Data {

@@ -1,14 +1,22 @@
 //! Reading the frames of one segment, forward, from a window over the file.
 
-use std::{io, ops::Range};
+use std::{
+    io,
+    ops::{Deref, Range},
+};
 
 use memchr::memmem;
 use syncline_core::port::DiskFile;
 
-use crate::frame::{self, Header};
+use crate::{
+    frame::{self, Header},
+    windows::{Window, Windows},
+};
 
 /// Bytes read at a time, unless another number is asked for. A frame that is larger is read whole.
 const WINDOW: usize = 1_024 * 1_024;
+/// Frames of which fewer fit into what is read at a time are read one by one, where all are looked at.
+const FRAMES_MIN: usize = 4;
 
 /// A forward reader over one segment's bytes.
 #[derive(Debug)]
@@ -19,18 +27,43 @@ pub(crate) struct Walk<'a> {
     check: bool,
     /// Bytes read at a time.
     reach: usize,
-    /// Bytes of the file from `start`.
-    window: Vec<u8>,
+    /// Whether frame after frame is looked at.
+    is_through: bool,
+    windows: &'a mut Windows,
+    /// Where in the file the current window begins, and how many bytes of it were read.
     start: u64,
+    read: usize,
 }
 
 /// What stands at an offset.
 #[derive(Debug)]
 pub(crate) enum Found<'w> {
     /// An intact frame.
-    Frame(Header, &'w [u8]),
+    Frame(Header, Body<'w>),
     /// Nothing that is a frame.
     Nothing,
+}
+
+/// What a frame holds, as it stands in the file.
+#[derive(Debug)]
+pub(crate) struct Body<'w> {
+    windows: &'w Windows,
+    range: Range<usize>,
+}
+
+impl Body<'_> {
+    /// The window that it stands in, and where.
+    pub(crate) fn lend(&self) -> (Window, Range<usize>) {
+        (self.windows.lend(), self.range.clone())
+    }
+}
+
+impl Deref for Body<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.windows.bytes().get(self.range.clone()).unwrap_or_default()
+    }
 }
 
 /// What follows the last good frame of a segment.
@@ -45,16 +78,24 @@ pub(crate) struct Tail {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(file: &'a dyn DiskFile, crc_seed: u32) -> io::Result<Self> {
+    pub(crate) fn new(file: &'a dyn DiskFile, crc_seed: u32, windows: &'a mut Windows) -> io::Result<Self> {
         Ok(Self {
             file,
             len: file.len()?,
             crc_seed,
             check: true,
             reach: WINDOW,
-            window: Vec::new(),
+            is_through: false,
+            windows,
             start: 0,
+            read: 0,
         })
+    }
+
+    /// For who looks at frame after frame: of large ones none is read twice because it stood across two windows.
+    pub(crate) fn through(mut self) -> Self {
+        self.is_through = true;
+        self
     }
 
     /// Takes frames as they are, without their checksum: a deliberate bug.
@@ -71,7 +112,10 @@ impl<'a> Walk<'a> {
 
     /// The frame at `offset`, if an intact one stands there.
     pub(crate) fn frame_at(&mut self, offset: u64) -> io::Result<Found<'_>> {
-        let Some(head) = self.bytes(offset, frame::HEADER_LEN)?.and_then(|bytes| bytes.first_chunk().copied()) else {
+        let Some(range) = self.range(offset, frame::HEADER_LEN, self.reach)? else {
+            return Ok(Found::Nothing);
+        };
+        let Some(head) = self.window().get(range).and_then(|bytes| bytes.first_chunk().copied()) else {
             return Ok(Found::Nothing);
         };
         let Some(header) = Header::decode(&head) else { return Ok(Found::Nothing) };
@@ -79,9 +123,15 @@ impl<'a> Walk<'a> {
         if check && !frame::may_be_intact(crc_seed, offset, &head) {
             return Ok(Found::Nothing);
         }
-        let body_at = offset + frame::HEADER_LEN as u64;
-        let Some(body) = self.bytes(body_at, header.body_len as usize)? else { return Ok(Found::Nothing) };
-        if check && !frame::is_intact(crc_seed, offset, &head, body) {
+        let (body_at, body_len) = (offset + frame::HEADER_LEN as u64, header.body_len as usize);
+        let reach = match body_len + frame::HEADER_LEN {
+            // With the header of the next one, which says how long that is.
+            len if self.is_through && len > self.reach / FRAMES_MIN => len,
+            _ => self.reach,
+        };
+        let Some(range) = self.range(body_at, body_len, reach)? else { return Ok(Found::Nothing) };
+        let body = Body { windows: &*self.windows, range };
+        if check && !frame::is_intact(crc_seed, offset, &head, &body) {
             return Ok(Found::Nothing);
         }
         Ok(Found::Frame(header, body))
@@ -93,7 +143,7 @@ impl<'a> Walk<'a> {
         let mut at = offset;
         while at < self.len {
             let Range { end, .. } = self.fill(at, WINDOW)?;
-            let chunk = self.window.get(self.index(at)..).unwrap_or_default();
+            let chunk = self.window().get(self.index(at)..).unwrap_or_default();
             if let Some(last) = last_used(chunk) {
                 tail.bytes = at + last as u64 + 1 - offset;
             }
@@ -110,7 +160,7 @@ impl<'a> Walk<'a> {
         let mut at = offset;
         while at < until.min(self.len) {
             let Range { end, .. } = self.fill(at, self.reach)?;
-            let chunk = self.window.get(self.index(at)..).unwrap_or_default();
+            let chunk = self.window().get(self.index(at)..).unwrap_or_default();
             for candidate in magics(chunk, at).into_iter().take_while(|candidate| *candidate < until) {
                 if let Found::Frame(..) = self.frame_at(candidate)? {
                     return Ok(Some(candidate));
@@ -123,7 +173,7 @@ impl<'a> Walk<'a> {
 
     /// Whether the frame at `offset` was read whole together with what stands before it.
     pub(crate) fn holds(&self, offset: u64) -> bool {
-        let rest = self.window.get(self.index(offset)..).unwrap_or_default();
+        let rest = self.window().get(self.index(offset)..).unwrap_or_default();
         let header = rest.first_chunk().and_then(Header::decode);
         offset >= self.start && header.is_some_and(|header| header.frame_len() <= rest.len() as u64)
     }
@@ -147,16 +197,17 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// `len` bytes at `offset`, or `None` where the file ends before them.
-    fn bytes(&mut self, offset: u64, len: usize) -> io::Result<Option<&[u8]>> {
+    /// Where in the window `len` bytes at `offset` are, reading `reach` at least where they are not; `None` where the file ends
+    /// before them.
+    fn range(&mut self, offset: u64, len: usize, reach: usize) -> io::Result<Option<Range<usize>>> {
         let Some(end) = offset.checked_add(len as u64).filter(|end| *end <= self.len) else {
             return Ok(None);
         };
-        if offset < self.start || end > self.start + self.window.len() as u64 {
-            self.fill(offset, len.max(self.reach))?;
+        if offset < self.start || end > self.start + self.read as u64 {
+            self.fill(offset, len.max(reach))?;
         }
         let from = self.index(offset);
-        Ok(self.window.get(from..from + len))
+        Ok(Some(from..from + len).filter(|range| range.end <= self.read))
     }
 
     /// Moves the window to `offset` and reads up to `len` bytes; returns the range that it covers then. Also what it held before
@@ -164,15 +215,21 @@ impl<'a> Walk<'a> {
     fn fill(&mut self, offset: u64, len: usize) -> io::Result<Range<u64>> {
         let left = self.len.saturating_sub(offset);
         let len = usize::try_from(left).map_or(len, |left| left.min(len));
-        self.window.resize(len, 0);
-        let read = self.file.read_at(&mut self.window, offset)?;
-        self.window.truncate(read);
-        self.start = offset;
-        if read < len {
-            // Shorter than it said: another process is at work, or the disk lies. What is not there is not a frame.
-            self.len = offset + read as u64;
+        let window = self.windows.writable();
+        if window.len() < len {
+            window.resize(len, 0);
         }
-        Ok(offset..offset + read as u64)
+        (self.start, self.read) = (offset, 0);
+        self.read = self.file.read_at(window.get_mut(..len).unwrap_or_default(), offset)?;
+        if self.read < len {
+            // Shorter than it said: another process is at work, or the disk lies. What is not there is not a frame.
+            self.len = offset + self.read as u64;
+        }
+        Ok(offset..offset + self.read as u64)
+    }
+
+    fn window(&self) -> &[u8] {
+        self.windows.bytes().get(..self.read).unwrap_or_default()
     }
 
     fn index(&self, offset: u64) -> usize {
@@ -219,10 +276,10 @@ mod tests {
             file.write_at(&bytes, offset).unwrap();
         };
         frame(0, 5);
-        let alone = Walk::new(&*file, 7).unwrap().tail(0, 3).unwrap();
+        let alone = Walk::new(&*file, 7, &mut Windows::default()).unwrap().tail(0, 3).unwrap();
         assert_eq!((alone.next, alone.durable), (None, 5));
         frame(frame::HEADER_LEN as u64, 6);
-        let followed = Walk::new(&*file, 7).unwrap().tail(0, 3).unwrap();
+        let followed = Walk::new(&*file, 7, &mut Windows::default()).unwrap().tail(0, 3).unwrap();
         assert_eq!((followed.next, followed.durable), (Some((frame::HEADER_LEN as u64, 6)), 6));
     }
 }

@@ -44,7 +44,7 @@ fn what_was_committed_is_replayed_in_order_after_reopening() {
     assert!(journal.stats().segments > 1, "{:?}", journal.stats());
     journal.close().unwrap();
 
-    let Opened { journal, report } = open(&disk, small());
+    let Opened { journal, report, .. } = open(&disk, small());
     assert!(report.clean_close && report.torn.is_none() && report.lost.is_empty(), "{report:?}");
     assert_eq!(report.records, 500);
     let keeper = Arc::new(Keeper::default());

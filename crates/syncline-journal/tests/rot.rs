@@ -1,11 +1,15 @@
 //! Rot: every bit of a journal of 50 frames flipped, its files cut at every byte, and its segments swapped. What was
 //! acknowledged is there, or opening says which range is not.
 
+#[expect(dead_code, reason = "nothing is held up here")]
+mod common;
+
 use std::sync::Arc;
 
+use common::Keeper;
 use syncline_core::{ErrorKind, rt::os};
 use syncline_journal::{
-    Config, OnDamage, RecoveryReport,
+    Config, OnDamage, Owner, RecoveryReport,
     sim::{Log, Submission, replay},
 };
 use syncline_testkit::{SeededRandom, SimDisk};
@@ -52,9 +56,13 @@ fn journal(end: End) -> SimDisk {
 
 /// Opens `disk` and reads what stands, or says why not.
 fn open(disk: &SimDisk, on_damage: OnDamage) -> syncline_core::Result<(Vec<u64>, RecoveryReport)> {
-    let (mut log, report) = Log::open(Arc::new(disk.clone()), config(on_damage), Arc::new(SeededRandom::new(8)))?;
+    let keeper = Arc::new(Keeper::default());
+    let owners: [(_, Arc<dyn Owner>); 1] = [("orders", keeper.clone())];
+    let random = Arc::new(SeededRandom::new(8));
+    let (mut log, report) = Log::open_telling(Arc::new(disk.clone()), config(on_damage), random, &owners)?;
     let (stream, low_water) = log.register("orders")?;
     let entries = replay(&log, stream, low_water)?;
+    assert_eq!(keeper.seqs(), entries.iter().map(|entry| entry.seq.get()).collect::<Vec<_>>());
     for entry in &entries {
         assert_eq!(entry.payload, payload(entry.seq.get()), "a record came back changed");
     }

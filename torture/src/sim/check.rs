@@ -14,8 +14,10 @@ use syncline_testkit::{
 };
 
 use super::{
-    Verdict, damage, judge,
-    model::{Model, View},
+    Verdict, damage,
+    heard::Heard,
+    judge,
+    model::{Model, Stream, View},
 };
 
 /// Images of one crash during recovery, and of one crash after a recovery that went on.
@@ -59,6 +61,13 @@ impl std::ops::AddAssign for Tally {
     }
 }
 
+/// A journal that was opened, what was found, and what owners heard of it.
+pub(super) struct Opened {
+    pub(super) log: Log,
+    pub(super) report: RecoveryReport,
+    pub(super) heard: Heard,
+}
+
 /// Opens images of one history.
 pub(super) struct Checker {
     pub(super) config: Config,
@@ -73,9 +82,12 @@ pub(super) struct Checker {
 }
 
 impl Checker {
-    pub(super) fn open(&self, disk: &SimDisk, on_damage: OnDamage) -> Result<(Log, RecoveryReport)> {
+    pub(super) fn open(&self, disk: &SimDisk, on_damage: OnDamage, streams: &[Stream]) -> Result<Opened> {
         let config = Config { on_damage, ..self.config.clone() };
-        Log::open(Arc::new(disk.clone()), config, Arc::new(self.random.split(0)))
+        let heard = Heard::of(streams);
+        let random = Arc::new(self.random.split(0));
+        let (log, report) = Log::open_telling(Arc::new(disk.clone()), config, random, &heard.owners())?;
+        Ok(Opened { log, report, heard })
     }
 
     /// One moment at which power may be lost or the process killed.
@@ -113,16 +125,16 @@ impl Checker {
 
     /// Opens and judges; returns the sequence number that comes next.
     fn recover(&mut self, disk: &SimDisk, view: View<'_>) -> Verdict<(Log, u64)> {
-        let (mut log, report) = match self.open(disk, OnDamage::Refuse) {
+        let mut opened = match self.open(disk, OnDamage::Refuse, &view.model.streams) {
             Err(error) if error.kind() == syncline_core::ErrorKind::Full => {
                 disk.set_capacity(None);
-                self.open(disk, OnDamage::Refuse)
+                self.open(disk, OnDamage::Refuse, &view.model.streams)
             }
             other => other,
         }
         .map_err(|error| format!("it does not open: {error:?}"))?;
-        let next = judge::crash(&mut log, &report, view)?;
-        Ok((log, next))
+        let next = judge::crash(&mut opened, view)?;
+        Ok((opened.log, next))
     }
 
     fn crashes_in_recovery(&mut self, image: &SimDisk, view: View<'_>) -> Verdict {
@@ -187,9 +199,9 @@ impl Checker {
         disk.fail(Fault { call, skip, effect: Effect::Eio, lasts: self.random.once_in(4) });
         self.tally.failing += 1;
         let failed = |what| format!("call {skip} of the recovery failed: {what}");
-        if let Ok((mut log, report)) = self.open(disk, OnDamage::Refuse) {
+        if let Ok(mut opened) = self.open(disk, OnDamage::Refuse, &view.model.streams) {
             disk.heal();
-            return judge::crash(&mut log, &report, view).map(drop).map_err(failed);
+            return judge::crash(&mut opened, view).map(drop).map_err(failed);
         }
         disk.heal();
         let (disk, view) = if self.random.once_in(2) {
@@ -207,10 +219,10 @@ impl Checker {
         let said = |what| format!("{harm}: {what}");
         let untouched = disk.kill_image();
         disk.collect_points(true);
-        match self.open(disk, OnDamage::Refuse) {
-            Ok((mut log, report)) => {
+        match self.open(disk, OnDamage::Refuse, &view.model.streams) {
+            Ok(mut opened) => {
                 disk.heal();
-                let missing = judge::damage(&mut log, &report, view).map_err(said)?;
+                let missing = judge::damage(&mut opened, view).map_err(said)?;
                 self.trace.update(&missing.unwrap_or(0).to_le_bytes());
                 match missing {
                     Some(seq) if harm.must_be_refused(seq, view.model.vouched(next), view.closed) => {
@@ -229,9 +241,9 @@ impl Checker {
 
     fn quarantined(&mut self, disk: &SimDisk, view: View<'_>) -> Verdict {
         self.tally.damaged += 1;
-        let Ok((mut log, report)) = self.open(disk, OnDamage::Quarantine) else { return Ok(()) };
-        judge::damage(&mut log, &report, view)
-            .map(drop)
-            .map_err(|what| format!("quarantined: {what}"))
+        let Ok(mut opened) = self.open(disk, OnDamage::Quarantine, &view.model.streams) else {
+            return Ok(());
+        };
+        judge::damage(&mut opened, view).map(drop).map_err(|what| format!("quarantined: {what}"))
     }
 }

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use syncline_journal::{
-    RecoveryReport,
+    Entry, RecoveryReport,
     sim::{Log, replay},
 };
 
 use super::{
     Verdict,
+    check::Opened,
     model::{Stream, View},
 };
 
@@ -15,7 +16,8 @@ use super::{
 ///
 /// All that was acknowledged stands, once, in order and byte for byte; of the rest whole transactions stand, in order,
 /// and nothing else does.
-pub(super) fn crash(log: &mut Log, report: &RecoveryReport, view: View<'_>) -> Verdict<u64> {
+pub(super) fn crash(opened: &mut Opened, view: View<'_>) -> Verdict<u64> {
+    let Opened { log, report, heard } = opened;
     let next = log.next_seq();
     if !report.lost.is_empty() {
         return Err(format!("a crash was taken for damage: {:?}", report.lost));
@@ -34,7 +36,8 @@ pub(super) fn crash(log: &mut Log, report: &RecoveryReport, view: View<'_>) -> V
     }
     for stream in view.model.streams.iter().take(view.streams) {
         let from = low_water(log, stream)?;
-        compare(log, stream, from, view.model.records(stream.id, from, next))?;
+        let entries = compare(log, stream, from, view.model.records(stream.id, from, next))?;
+        heard.check(stream, &entries)?;
     }
     Ok(next)
 }
@@ -55,7 +58,12 @@ fn low_water(log: &mut Log, stream: &Stream) -> Verdict<u64> {
     Ok(from)
 }
 
-fn compare<'a>(log: &Log, stream: &Stream, from: u64, expected: impl Iterator<Item = (u64, &'a Bytes)>) -> Verdict {
+fn compare<'a>(
+    log: &Log,
+    stream: &Stream,
+    from: u64,
+    expected: impl Iterator<Item = (u64, &'a Bytes)>,
+) -> Verdict<Vec<Entry>> {
     let entries = replay(log, stream.id, from).map_err(|error| format!("replay fails: {error:?}"))?;
     let mut found = entries.iter().map(|entry| (entry.seq.get(), &entry.payload));
     for (seq, payload) in expected {
@@ -68,14 +76,16 @@ fn compare<'a>(log: &Log, stream: &Stream, from: u64, expected: impl Iterator<It
             None => return Err(format!("record {seq} of stream {} is lost", stream.name)),
         }
     }
-    found
-        .next()
-        .map_or(Ok(()), |(seq, _)| Err(format!("record {seq} of stream {} is nobody's", stream.name)))
+    if let Some((seq, _)) = found.next() {
+        return Err(format!("record {seq} of stream {} is nobody's", stream.name));
+    }
+    Ok(entries)
 }
 
 /// Checks a recovery from a damaged directory that opened all the same: what stands is right, and every acknowledged
 /// record that does not is reported. Returns the first that is missing.
-pub(super) fn damage(log: &mut Log, report: &RecoveryReport, view: View<'_>) -> Verdict<Option<u64>> {
+pub(super) fn damage(opened: &mut Opened, view: View<'_>) -> Verdict<Option<u64>> {
+    let Opened { log, report, heard } = opened;
     let mut missing = None::<u64>;
     for stream in view.model.streams.iter().take(view.streams) {
         // The manifest of before may not know the stream yet; then no record of it may be there or needed.
@@ -85,6 +95,9 @@ pub(super) fn damage(log: &mut Log, report: &RecoveryReport, view: View<'_>) -> 
             low_water(log, stream)?
         };
         let entries = replay(log, stream.id, from).map_err(|error| format!("replay fails: {error:?}"))?;
+        if !report.manifest_fell_back {
+            heard.check(stream, &entries)?;
+        }
         let mut found = entries.iter().peekable();
         for (seq, payload) in view.model.records(stream.id, from, view.end) {
             match found.next_if(|entry| entry.seq.get() == seq) {

@@ -252,10 +252,7 @@ impl Log {
     /// [`ErrorKind::Invalid`] for a name that is empty or longer than 255 bytes; otherwise as a failed write.
     pub fn register(&mut self, name: &str) -> Result<(u32, u64)> {
         self.check()?;
-        if name.is_empty() || name.len() > 255 {
-            let message = format!("a stream's name has 1 to 255 bytes, this one {}", name.len());
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
+        check_name(name)?;
         if let Some((id, entry)) = self.manifest.streams.iter().find(|(_, entry)| entry.name == name) {
             return Ok((*id, entry.low_water));
         }
@@ -347,4 +344,13 @@ impl Log {
         self.end(Error::new(ErrorKind::Closed, "the journal is closed"));
         self.lock = None;
     }
+}
+
+/// Whether a stream may have this name.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > 255 {
+        let message = format!("a stream's name has 1 to 255 bytes, this one {}", name.len());
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    Ok(())
 }

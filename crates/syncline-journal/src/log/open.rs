@@ -10,15 +10,18 @@ use syncline_core::{
 
 use super::{Active, Counters, Log, rotate, write::frame_len_max};
 use crate::{
+    Owner,
     config::{Config, planted},
     frame::{self, Kind, Place, Records, Scratch},
+    handing::Handing,
     index::Index,
     manifest::{Manifest, is_full, remove_if_there},
     names,
     recover::{self, Recovered, Segment, unreadable},
     report::RecoveryReport,
     segment::{self, Codec, Header},
-    walk::{Found, Walk},
+    walk::{Body, Found, Walk},
+    windows::Windows,
 };
 
 impl Log {
@@ -34,14 +37,29 @@ impl Log {
     /// [`ErrorKind::Conflict`] naming who holds the directory; [`ErrorKind::Corrupt`], [`ErrorKind::Denied`] and
     /// [`ErrorKind::Invalid`] by what stands there; [`ErrorKind::Full`] without space for a new segment.
     pub fn open(disk: Arc<dyn Disk>, config: Config, random: Arc<dyn Random>) -> Result<(Self, RecoveryReport)> {
+        Self::open_telling(disk, config, random, &[])
+    }
+
+    /// The same, telling these owners of the records of their streams while it reads them: each of every record that is
+    /// needed, once, when this returns. Where it fails they may have been told of some, and are to be thrown away.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`ErrorKind::Poisoned`] where an owner panicked.
+    pub fn open_telling(
+        disk: Arc<dyn Disk>,
+        config: Config,
+        random: Arc<dyn Random>,
+        owners: &[(&str, Arc<dyn Owner>)],
+    ) -> Result<(Self, RecoveryReport)> {
         let lock = take_lock(&*disk, &config)?;
-        let found = recover::recover(&*disk, &config)?;
+        let found = recover::recover(&*disk, &config, owners)?;
         let fresh = found.is_none();
         let mut found = match found {
             Some(found) => refresh_manifest(&*disk, &config, found)?,
             None => start_fresh(&*disk, &config, &*random)?,
         };
-        let report = std::mem::take(&mut found.report);
+        let (report, handing) = (std::mem::take(&mut found.report), found.handing.take());
         let mut log = if planted!(config, ReuseTornSegment) && !fresh {
             Self::reuse(disk, config, random, found, lock)?
         } else {
@@ -52,6 +70,7 @@ impl Log {
         let rewritten_bytes = log.active.segment.end_offset - segment::HEADER_LEN as u64;
         // What was repeated is on disk now: from here on its loss would be damage.
         log.witness()?;
+        handing.map_or(Ok(()), Handing::finish)?;
         Ok((log, RecoveryReport { rewritten_bytes, ..report }))
     }
 
@@ -173,6 +192,7 @@ fn start_fresh(disk: &dyn Disk, config: &Config, random: &dyn Random) -> Result<
         unproven: None,
         stale: Vec::new(),
         report: RecoveryReport { clean_close: true, ..RecoveryReport::default() },
+        handing: None,
     })
 }
 
@@ -260,7 +280,7 @@ struct Repeat<'a> {
 
 impl Repeat<'_> {
     fn repeat(&mut self, disk: &dyn Disk, old: &Segment, offset: u64) -> Result<()> {
-        each_frame(disk, old, offset, |header, plain| self.write(header, plain))
+        each_frame(disk, old, offset, |header, plain, _| self.write(header, plain))
     }
 
     fn write(&mut self, header: &frame::Header, plain: &[u8]) -> Result<()> {
@@ -296,7 +316,7 @@ impl Repeat<'_> {
 /// The last record of each stream before `end`.
 fn last_of_below(disk: &dyn Disk, segment: &Segment, end: u64) -> Result<BTreeMap<u32, u64>> {
     let mut last_of = BTreeMap::new();
-    each_frame(disk, segment, segment::HEADER_LEN as u64, |header, plain| {
+    each_frame(disk, segment, segment::HEADER_LEN as u64, |header, plain, _| {
         if header.first_seq < end {
             for (index, (stream, _)) in Records::new(plain).enumerate() {
                 last_of.insert(stream, header.first_seq + index as u64);
@@ -307,17 +327,20 @@ fn last_of_below(disk: &dyn Disk, segment: &Segment, end: u64) -> Result<BTreeMa
     Ok(last_of)
 }
 
-/// Calls `visit` with every frame of `segment` from `offset` to its last good one.
+/// Calls `visit` with every frame of `segment` from `offset` to its last good one: its header, what it holds, and what of that
+/// stands in the file.
 pub(crate) fn each_frame(
     disk: &dyn Disk,
     segment: &Segment,
     offset: u64,
-    mut visit: impl FnMut(&frame::Header, &[u8]) -> Result<()>,
+    mut visit: impl FnMut(&frame::Header, &[u8], &Body<'_>) -> Result<()>,
 ) -> Result<()> {
     let name = names::segment(segment.id);
     let file = disk.open(&name, OpenMode::Read).map_err(|source| unreadable(&name, source))?;
     let codec: &Codec = &segment.codec;
-    let mut walk = Walk::new(&*file, codec.crc_seed).map_err(|source| unreadable(&name, source))?;
+    let mut windows = Windows::default();
+    let walk = Walk::new(&*file, codec.crc_seed, &mut windows).map_err(|source| unreadable(&name, source))?;
+    let mut walk = walk.through();
     let (mut at, mut scratch) = (offset, Scratch::default());
     while at < segment.end_offset {
         if let Some(next) = segment.holes.get(&at) {
@@ -329,7 +352,7 @@ pub(crate) fn each_frame(
             let message = format!("{name} is damaged at byte {at}, where it was whole before");
             return Err(Error::new(ErrorKind::Corrupt, message));
         };
-        visit(&header, frame::open(codec, at, &header, body, &mut scratch)?)?;
+        visit(&header, frame::open(codec, at, &header, &body, &mut scratch)?, &body)?;
         at += header.frame_len();
     }
     Ok(())

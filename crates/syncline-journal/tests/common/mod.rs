@@ -26,6 +26,10 @@ impl Owner for Keeper {
 }
 
 impl Keeper {
+    pub(crate) fn entries(&self) -> Vec<(u64, Vec<u8>)> {
+        self.0.lock().unwrap().clone()
+    }
+
     pub(crate) fn seqs(&self) -> Vec<u64> {
         self.0.lock().unwrap().iter().map(|(seq, _)| *seq).collect()
     }

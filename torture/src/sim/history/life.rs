@@ -51,10 +51,10 @@ impl History {
     /// Opens, checks every moment of the opening, and takes what was recovered for what stands.
     pub(super) fn try_open(&mut self) -> Verdict<bool> {
         let before = self.mark();
-        let result = self.checker.open(&self.disk, OnDamage::Refuse);
+        let result = self.checker.open(&self.disk, OnDamage::Refuse, &self.model.streams);
         self.tell(|| format!("open -> {}", end(&result)));
         self.check(before)?;
-        let (mut log, report) = match result {
+        let mut opened = match result {
             Ok(opened) => opened,
             Err(error) if self.faulty => {
                 let expected = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Full | ErrorKind::Poisoned);
@@ -68,15 +68,15 @@ impl History {
             }
             Err(error) => return Err(format!("it does not open: {error:?}")),
         };
-        if self.model.closed && !report.clean_close {
-            return Err(format!("it was closed in order and does not know: {report:?}"));
+        if self.model.closed && !opened.report.clean_close {
+            return Err(format!("it was closed in order and does not know: {:?}", opened.report));
         }
         let view = View { must: self.model.written.max(self.model.acked), ..before.view(&self.model) };
-        let next = judge::crash(&mut log, &report, view)?;
+        let next = judge::crash(&mut opened, view)?;
         self.model.recovered(next);
         self.essential_bytes = 0;
         self.faulty = self.disk.has_faults() || self.setup.full;
-        self.log = Some(log);
+        self.log = Some(opened.log);
         Ok(true)
     }
 }
