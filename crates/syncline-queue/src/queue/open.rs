@@ -1,13 +1,13 @@
 //! How a queue is made.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use syncline_core::{
     Error, ErrorKind,
     port::{Clock, Moment, QueueStorage},
     rt::{self, SystemClock},
 };
-use syncline_journal::{FileDisk, Journal, KeyRing};
+use syncline_journal::{FileDisk, KeyRing};
 use zeroize::Zeroizing;
 
 use super::{Store, SyncQueue};
@@ -66,11 +66,12 @@ impl SyncQueue {
             now: Moment { wall: clock.wall(), steady: clock.now() },
         };
         original::take_over(path, &target)?;
-        let journal = open_journal(path, journal)?;
-        let storage =
-            JournalQueueStorage::open_keeping(&journal, NAME, config.retention(), config.payload_memory_bytes)
-                .map_err(of_opening)?
-                .answering(config.durability);
+        let disk = Arc::new(FileDisk::open(path).map_err(QueueError::of_storage)?);
+        let (retention, payload_memory_bytes) = (config.retention(), config.payload_memory_bytes);
+        let (storage, opened) =
+            JournalQueueStorage::open_with_journal_keeping(disk, journal, NAME, retention, payload_memory_bytes)
+                .map_err(of_opening)?;
+        let (storage, journal) = (storage.answering(config.durability), opened.journal);
         Ok(Self::of(NAME, Store::Journal { storage, journal, is_shared: false }, config, clock))
     }
 
@@ -137,12 +138,6 @@ pub(super) fn check_given(config: &QueueConfig) -> QueueResult<()> {
         Some((name, _)) => Err(QueueError::InvalidConfig(format!("{name} is set, and the storage is given"))),
         None => Ok(()),
     }
-}
-
-fn open_journal(path: &Path, settings: syncline_journal::Config) -> QueueResult<Journal> {
-    let disk = FileDisk::open(path).map_err(QueueError::of_storage)?;
-    let opened = Journal::open(Arc::new(disk), settings).map_err(of_opening)?;
-    Ok(opened.journal)
 }
 
 /// What the settings of a queue are for its journal.

@@ -2,12 +2,21 @@
 
 use syncline_core::port::DeadReason;
 
-use super::{Applied, Entry, Millis, Phase, Push, Slot, State, TOKEN_BITS};
+use super::{Applied, Entry, Millis, Phase, Push, Slot, State, TOKEN_BITS, leases::Until};
 
 impl<B> State<B> {
     /// Leases of now on have tokens above those of earlier times.
     pub(crate) fn reach(&mut self, now: Millis) {
         self.token = self.token.max(now.saturating_mul(1 << TOKEN_BITS));
+    }
+
+    /// A replay begins: nobody asks for an id before it [ends](Self::end_replay).
+    pub(crate) fn begin_replay(&mut self) {
+        self.slab.defer_ids();
+    }
+
+    pub(crate) fn end_replay(&mut self) {
+        self.slab.index_ids();
     }
 
     /// Takes one step.
@@ -31,11 +40,15 @@ impl<B> State<B> {
         }
     }
 
-    fn push(&mut self, push: Push<B>) -> Applied<B> {
+    /// It was accepted: [`Entry::Push`].
+    pub(crate) fn push(&mut self, push: Push<B>) -> Applied<B> {
         // In recovery most are new, and each look-up of what is not there costs as much as putting it in.
         let reserved = if push.seq < self.next_seq { self.slab.by_seq(push.seq) } else { None };
         if reserved.is_some_and(|at| self.slab.get(at).is_some_and(|slot| slot.phase != Phase::Reserved)) {
             return Applied::Moot;
+        }
+        if reserved.is_none() && push.is_plain() {
+            return self.line_up_at_once(push);
         }
         let lane = push.lane.as_deref().and_then(|key| self.lanes.open(key));
         let at = match reserved {
@@ -74,6 +87,33 @@ impl<B> State<B> {
         }
         self.bytes += self.slab.get(at).map_or(0, Slot::weight);
         self.stand(at);
+        Applied::Done
+    }
+
+    /// Most of what a replay tells of: nobody reserved it, and it stands in the order of its level alone.
+    fn line_up_at_once(&mut self, push: Push<B>) -> Applied<B> {
+        let Push { seq, id, priority, eligible_at, max_attempts, body, .. } = push;
+        let slot = Slot {
+            seq,
+            eligible_at,
+            id,
+            body,
+            token: 0,
+            attempts: 0,
+            max_attempts: max_attempts.max(1),
+            priority,
+            phase: Phase::Waiting,
+            has_twins: false,
+            lane: None,
+            until: Until::NEVER,
+            extra: None,
+        };
+        let weight = slot.weight();
+        self.next_seq = self.next_seq.max(seq + 1);
+        let Some(at) = self.slab.insert(slot) else { return Applied::Moot };
+        self.counts.enter(Phase::Waiting, priority);
+        self.bytes += weight;
+        self.order.insert(&self.slab, at);
         Applied::Done
     }
 

@@ -54,6 +54,13 @@ pub(crate) struct Push<B> {
     pub(crate) body: B,
 }
 
+impl<B> Push<B> {
+    /// Whether it has no lane, no key and no end.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.lane.is_none() && self.dedup.is_none() && self.expires_at.is_none()
+    }
+}
+
 /// A key under which nothing else is accepted while the item lives, and until a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dedup {

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    str::Utf8Error,
 };
 
 /// Longest name that stands as it is.
@@ -11,6 +12,8 @@ const SHORT_BYTES: usize = 22;
 const UUID_BYTES: usize = 36;
 const DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const DASHES: [usize; 4] = [8, 13, 18, 23];
+/// Where in it the digits of each four of its bytes begin, four and four.
+const FOURS: [(usize, usize); 4] = [(0, 4), (9, 14), (19, 24), (28, 32)];
 
 /// A name. A text has one form alone, so that equal forms are equal texts.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,6 +62,18 @@ impl Id {
     }
 }
 
+impl TryFrom<&[u8]> for Id {
+    type Error = Utf8Error;
+
+    fn try_from(text: &[u8]) -> Result<Self, Utf8Error> {
+        // Most are, and then they are text.
+        if let Some(bytes) = read_uuid(text) {
+            return Ok(Self(Form::Uuid(bytes)));
+        }
+        std::str::from_utf8(text).map(Self::from)
+    }
+}
+
 impl From<&str> for Id {
     fn from(text: &str) -> Self {
         let short = || {
@@ -68,7 +83,7 @@ impl From<&str> for Id {
         };
         Self(
             short()
-                .or_else(|| read_uuid(text).map(Form::Uuid))
+                .or_else(|| read_uuid(text.as_bytes()).map(Form::Uuid))
                 .unwrap_or_else(|| Form::Long(text.into())),
         )
     }
@@ -108,25 +123,38 @@ impl fmt::Debug for Id {
     }
 }
 
-fn read_uuid(text: &str) -> Option<[u8; 16]> {
-    let text: &[u8; UUID_BYTES] = text.as_bytes().try_into().ok()?;
+fn read_uuid(text: &[u8]) -> Option<[u8; 16]> {
+    let text: &[u8; UUID_BYTES] = text.try_into().ok()?;
     if DASHES.iter().any(|at| text.get(*at) != Some(&b'-')) {
         return None;
     }
+    let four = |at: usize| text.get(at..)?.first_chunk().copied().map(u32::from_le_bytes).map(u64::from);
     let mut bytes = [0; 16];
-    for (byte, at) in bytes.iter_mut().zip(DIGITS) {
-        let [high, low] = text.get(at..at + 2)? else { return None };
-        *byte = digit(*high)? << 4 | digit(*low)?;
+    let (words, _) = bytes.as_chunks_mut::<4>();
+    for (word, (low, high)) in words.iter_mut().zip(FOURS) {
+        *word = read_digits(four(low)? | four(high)? << 32)?.to_le_bytes();
     }
     Some(bytes)
 }
 
-fn digit(letter: u8) -> Option<u8> {
-    match letter {
-        b'0'..=b'9' => Some(letter - b'0'),
-        b'a'..=b'f' => Some(letter - b'a' + 10),
-        _ => None,
+/// The four bytes that eight small digits write, all at once; the first of each is the lowest byte.
+fn read_digits(letters: u64) -> Option<u32> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    if letters & HIGH != 0 {
+        return None;
     }
+    // The high bit of each byte that is this letter or one behind it.
+    let from = |letter: u8| letters + (0x80 - u64::from(letter)) * EACH;
+    let is_digit = from(b'0') & !from(b'9' + 1);
+    let is_letter = from(b'a') & !from(b'f' + 1) & HIGH;
+    if (is_digit | is_letter) & HIGH != HIGH {
+        return None;
+    }
+    let digits = (letters & (0x0f * EACH)) + (is_letter >> 7) * 9;
+    let bytes = (digits << 4 | digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
+    u32::try_from((pairs | pairs >> 16) & 0xffff_ffff).ok()
 }
 
 fn write_uuid(bytes: &[u8; 16], room: &mut Room) {
@@ -165,11 +193,29 @@ mod tests {
         for text in texts {
             let id = Id::from(text);
             assert_eq!((id.text(&mut ROOM.clone()), id.len()), (text, text.len()));
+            assert_eq!(Id::try_from(text.as_bytes()), Ok(id.clone()));
             for other in texts {
                 assert_eq!(id == Id::from(other), text == other, "{text:?} {other:?}");
             }
         }
+        assert!(Id::try_from(&[0xff; UUID_BYTES][..]).is_err());
         assert!(matches!(Id::from(drawn).0, Form::Uuid(_)));
         assert_eq!(size_of::<Id>(), 24);
+    }
+
+    #[test]
+    fn a_digit_is_a_small_one_whatever_stands_beside_it() {
+        const TEXT: &str = "01234567-89ab-cdef-0123-456789abcdef";
+        let read = read_uuid(TEXT.as_bytes()).unwrap();
+        assert_eq!(read, [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef].repeat(2)[..]);
+        for at in (0..UUID_BYTES).filter(|at| !DASHES.contains(at)) {
+            for letter in 0..=u8::MAX {
+                let mut text = TEXT.as_bytes().to_vec();
+                text[at] = letter;
+                let read = read_uuid(&text).map(|bytes| Id(Form::Uuid(bytes)).to_string().into_bytes());
+                let is_digit = matches!(letter, b'0'..=b'9' | b'a'..=b'f');
+                assert_eq!(read, is_digit.then_some(text), "{letter} at {at}");
+            }
+        }
     }
 }

@@ -27,6 +27,7 @@ mod leases;
 mod list;
 mod moved;
 mod order;
+mod pages;
 mod place;
 mod reserve;
 mod runs;

@@ -7,10 +7,14 @@ use hashbrown::DefaultHashBuilder;
 use super::{
     chunks::Chunks,
     id::Id,
+    pages::Pages,
     slot::{Phase, Slot},
     table::Table,
     twins::Twins,
 };
+
+/// Ids that are looked up side by side where all of them are.
+const SIDE_BY_SIDE: usize = 64;
 
 /// Slots that are used again once they are free.
 #[derive(Debug)]
@@ -18,11 +22,12 @@ pub(crate) struct Slab<B> {
     places: Chunks<Place<B>>,
     /// The first of the free places.
     free: Option<u32>,
-    #[cfg(test)]
     taken: usize,
     /// The newest of each id.
     by_id: Table,
-    by_seq: Table,
+    /// Whether nobody asks for an id before [`index_ids`](Self::index_ids).
+    defers_ids: bool,
+    by_seq: Pages,
     twins: Twins,
     hasher: DefaultHashBuilder,
     /// The slot that was looked up last. A call is about one item after another, and asks for each several times.
@@ -57,10 +62,10 @@ impl<B> Default for Slab<B> {
         Self {
             places: Chunks::default(),
             free: None,
-            #[cfg(test)]
             taken: 0,
             by_id: Table::default(),
-            by_seq: Table::default(),
+            defers_ids: false,
+            by_seq: Pages::default(),
             twins: Twins::default(),
             hasher: DefaultHashBuilder::default(),
             last: Cell::new(0),
@@ -141,7 +146,7 @@ impl<B> Slab<B> {
         let last = self.last.get();
         // Those of a batch stand side by side, as a rule.
         let near = [last, last.wrapping_add(1)].into_iter().find(is_it);
-        let at = near.or_else(|| self.by_seq.find(seq_hash(&self.hasher, seq), |at| is_it(&at)))?;
+        let at = near.or_else(|| self.by_seq.get(seq))?;
         self.last.set(at);
         Some(at)
     }
@@ -153,34 +158,70 @@ impl<B> Slab<B> {
 
     /// Puts an item in; `None` when there is no number left.
     pub(crate) fn insert(&mut self, slot: Slot<B>) -> Option<u32> {
-        let (id, seq) = (self.hasher.hash_one(&slot.id), seq_hash(&self.hasher, slot.seq));
+        let seq = slot.seq;
         let at = self.place(slot)?;
-        let is_first = self.join_twins(at);
-        let Self { places, by_id, by_seq, hasher, .. } = self;
-        let slot = |at: u32| {
-            #[cfg(test)]
-            super::cost_tests::visit();
-            places.get(at).and_then(Place::slot)
-        };
-        let id_of = |at: u32| slot(at).map_or(0, |slot| hasher.hash_one(&slot.id));
-        if is_first && by_id.insert(id, at, id_of) {
-            by_seq.insert_as_it_is(seq, at);
-        } else {
-            by_seq.insert(seq, at, |at| slot(at).map_or(0, |slot| seq_hash(hasher, slot.seq)));
+        self.by_seq.insert(seq, at);
+        if !self.defers_ids && self.join_twins(at) {
+            let Self { places, by_id, hasher, .. } = self;
+            let hash_of = |at: u32| {
+                #[cfg(test)]
+                super::cost_tests::visit();
+                places.get(at).and_then(Place::slot).map_or(0, |slot| hasher.hash_one(&slot.id))
+            };
+            by_id.insert(hash_of(at), at, hash_of);
         }
         Some(at)
     }
 
+    /// Nobody asks for an id before [`index_ids`](Self::index_ids): most items of a replay are gone at its end.
+    pub(crate) fn defer_ids(&mut self) {
+        self.defers_ids = true;
+    }
+
+    /// Ends what [`defer_ids`](Self::defer_ids) began, in a table that has room for all from the first on.
+    pub(crate) fn index_ids(&mut self) {
+        if std::mem::take(&mut self.defers_ids) {
+            for twin in self.index_firsts() {
+                self.join_twins(twin);
+            }
+        }
+    }
+
+    /// Indexes the first item of each id; returns the others.
+    fn index_firsts(&mut self) -> Vec<u32> {
+        self.by_id = Table::with_room(self.taken);
+        let (mut twins, mut batch) = (Vec::new(), Vec::with_capacity(SIDE_BY_SIDE));
+        let Self { places, by_id, hasher, .. } = self;
+        let id = |at: u32| places.get(at).and_then(Place::slot).map(|slot| &slot.id);
+        let mut slots = (0..)
+            .zip(places.iter_from(0))
+            .filter_map(|(at, place)| place.slot().map(|slot| (at, slot)));
+        loop {
+            batch.extend(slots.by_ref().take(SIDE_BY_SIDE).map(|(at, slot)| (hasher.hash_one(&slot.id), at)));
+            if batch.is_empty() {
+                return twins;
+            }
+            by_id.approach(batch.iter().map(|(hash, _)| *hash));
+            for (hash, at) in batch.drain(..) {
+                if !by_id.insert_first(hash, at, |other| id(other) == id(at)) {
+                    twins.push(at);
+                }
+            }
+        }
+    }
+
     fn place(&mut self, slot: Slot<B>) -> Option<u32> {
-        #[cfg(test)]
-        {
-            self.taken += 1;
-        }
-        let Some(at) = self.free else { return self.places.push(Place::Taken(slot)) };
-        let free = self.places.get_mut(at)?;
-        if let Place::Free(next) = std::mem::replace(free, Place::Taken(slot)) {
-            self.free = next;
-        }
+        let at = match self.free {
+            None => self.places.push(Place::Taken(slot))?,
+            Some(at) => {
+                let free = self.places.get_mut(at)?;
+                if let Place::Free(next) = std::mem::replace(free, Place::Taken(slot)) {
+                    self.free = next;
+                }
+                at
+            }
+        };
+        self.taken += 1;
         Some(at)
     }
 
@@ -191,12 +232,11 @@ impl<B> Slab<B> {
             Place::Free(_) => return None,
         };
         self.free = Some(at);
-        #[cfg(test)]
-        {
-            self.taken -= 1;
+        self.taken -= 1;
+        if !self.defers_ids {
+            self.leave_id(at, &slot);
         }
-        self.leave_id(at, &slot);
-        self.by_seq.remove(seq_hash(&self.hasher, slot.seq), at);
+        self.by_seq.remove(slot.seq);
         Some(slot)
     }
 
@@ -248,10 +288,4 @@ impl<B> Slab<B> {
     pub(crate) fn bytes(&self) -> usize {
         self.places.bytes() + self.by_id.bytes() + self.by_seq.bytes()
     }
-}
-
-/// Neighbours share a bucket, because they are pushed and taken together; what differs in their hashes is their tags.
-fn seq_hash(hasher: &DefaultHashBuilder, seq: u64) -> u64 {
-    const NEIGHBOURS: u64 = 2;
-    hasher.hash_one(seq / NEIGHBOURS) ^ (seq % NEIGHBOURS) << 56
 }

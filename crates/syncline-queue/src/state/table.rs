@@ -4,6 +4,8 @@
 //! few entries that are more; it takes its entries from one other bucket. So a table of millions grows by looking at a dozen.
 //! A bucket is a line of a cache; what it has no room for is in buckets behind it.
 
+use std::hint::black_box;
+
 use super::chunks::Chunks;
 
 /// Entries of a bucket.
@@ -44,8 +46,24 @@ impl Bucket {
     }
 
     fn put(&mut self, tag: u8, number: u32) -> bool {
-        let free = self.tags.iter().position(|tag| *tag == 0);
+        let free = self.under(0).next();
         free.is_some_and(|entry| self.set(entry, tag, number))
+    }
+
+    /// The entries that have this tag, first to last; of 0 those that are free.
+    fn under(&self, tag: u8) -> impl Iterator<Item = usize> + use<> {
+        const EACH: u128 = u128::from_le_bytes([1; 16]);
+        const LOW: u128 = 0x7f * EACH;
+        let mut bytes = [!tag; 16];
+        bytes.iter_mut().zip(self.tags).for_each(|(byte, tag)| *byte = tag);
+        let differ = u128::from_le_bytes(bytes) ^ (u128::from(tag) * EACH);
+        // The high bit of each byte that is zero.
+        let mut same = !(((differ & LOW) + LOW) | differ | LOW);
+        std::iter::from_fn(move || {
+            let entry = same.trailing_zeros() / 8;
+            same &= same.checked_sub(1)?;
+            Some(entry as usize)
+        })
     }
 
     /// Something else stands in this entry.
@@ -73,29 +91,52 @@ fn tag(hash: u64) -> u8 {
 impl Table {
     /// The number under `hash` that `is_it`.
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        let (tag, mut next) = (tag(hash), self.home(hash)?);
+        self.find_from(self.home(hash)?, tag(hash), is_it)
+    }
+
+    fn find_from(&self, home: u32, tag: u8, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let mut next = home;
         loop {
             let bucket = self.bucket(next)?;
-            let mut same = bucket.entries().filter(|(other, _)| *other == tag);
-            if let Some((_, number)) = same.find(|(_, number)| is_it(*number)) {
+            let mut same = bucket.under(tag).filter_map(|entry| bucket.numbers.get(entry).copied());
+            if let Some(number) = same.find(|number| is_it(*number)) {
                 return Some(number);
             }
             next = behind(bucket)?;
         }
     }
 
-    /// Adds a number, which must be new. `hash_of` is asked for the hashes of others. Returns whether it grew.
-    pub(crate) fn insert(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) -> bool {
-        let has_to_grow = self.len >= self.buckets.len().max(1) * LOAD;
-        if has_to_grow {
-            self.grow(hash_of);
+    /// An empty one that does not grow before it holds more than `len` numbers.
+    pub(crate) fn with_room(len: usize) -> Self {
+        let mut table = Self::default();
+        for _ in 0..len.div_ceil(LOAD).min(BEHIND as usize) {
+            table.buckets.push(Bucket::default());
         }
-        self.insert_as_it_is(hash, number);
-        has_to_grow
+        table
     }
 
-    /// The same where something else grows already; this one grows with the next.
-    pub(crate) fn insert_as_it_is(&mut self, hash: u64, number: u32) {
+    /// Fetches the buckets of these hashes side by side, for who is about to look at one after the other.
+    pub(crate) fn approach(&self, hashes: impl Iterator<Item = u64>) {
+        let homes = hashes.filter_map(|hash| self.bucket(self.home(hash)?));
+        black_box(homes.fold(0, |sum, bucket| sum | bucket.next));
+    }
+
+    /// Adds a number where there is none that `is_it`, and says whether it did. For a table that has [room](Self::with_room).
+    pub(crate) fn insert_first(&mut self, hash: u64, number: u32, is_it: impl Fn(u32) -> bool) -> bool {
+        let Some(home) = self.home(hash) else { return false };
+        let is_first = self.find_from(home, tag(hash), is_it).is_none();
+        if is_first {
+            self.put(home, tag(hash), number);
+            self.len += 1;
+        }
+        is_first
+    }
+
+    /// Adds a number, which must be new. `hash_of` is asked for the hashes of others.
+    pub(crate) fn insert(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
+        if self.len >= self.buckets.len().max(1) * LOAD {
+            self.grow(hash_of);
+        }
         if self.buckets.len() == 0 {
             self.buckets.push(Bucket::default());
         }

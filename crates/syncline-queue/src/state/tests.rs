@@ -255,14 +255,18 @@ proptest! {
 /// What was journaled makes the same state again, whether or not pushes were reserved.
 fn recovered(state: &State<u64>, journal: Vec<Entry<u64>>, at_once: u16) {
     let mut again = State::default();
+    again.begin_replay();
     for entry in journal {
         assert_ne!(again.apply(entry), Applied::Moot);
     }
+    again.end_replay();
     again.allow_of_lane(at_once);
     assert_eq!((again.counts(), again.len(), again.next_seq()), (state.counts(), state.len(), state.next_seq()));
     for seq in 0..state.next_seq() {
         let shape = |slot: &Slot<u64>| format!("{:?} {:?} {} {}", slot.phase, slot.place(), slot.attempts, slot.token);
         assert_eq!(again.of_seq(seq).map(shape), state.of_seq(seq).map(shape));
+        let id = format!("item {seq}");
+        assert_eq!(again.get(&id).map(|slot| slot.seq), state.get(&id).map(|slot| slot.seq));
     }
     moved(state, at_once);
 }
@@ -423,6 +427,49 @@ fn an_item_is_small() {
         // A small queue has room for the next ones.
         assert!(bytes <= if items > 10_000 { 120 } else { 200 }, "{bytes} bytes for each of {items}");
     }
+}
+
+/// Ids are indexed at the end of a replay, those of several items too, as if each item had come by itself.
+#[test]
+fn a_replay_knows_every_id_at_its_end_and_which_items_share_it() {
+    const ITEMS: u64 = 1_000;
+    let ids = |seq: u64| {
+        if seq.is_multiple_of(3) {
+            format!("twin {}", seq % 7)
+        } else {
+            format!("item {seq}")
+        }
+    };
+    let [mut live, mut replayed] = [State::default(), State::default()];
+    replayed.begin_replay();
+    for state in [&mut live, &mut replayed] {
+        for seq in 0..ITEMS {
+            let push = Push { id: ids(seq).as_str().into(), ..plain(state, 0) };
+            state.apply(Entry::Push(Box::new(push)));
+            match seq % 5 {
+                0 => drop(state.apply(Entry::Claim { seq })),
+                1 => drop(state.apply(Entry::Drop { seq: seq / 2 })),
+                _ => {}
+            }
+        }
+    }
+    replayed.end_replay();
+    let compare = |live: &State<u64>, replayed: &State<u64>| {
+        for id in (0..ITEMS).map(ids) {
+            assert_eq!(replayed.get(&id).map(|slot| slot.seq), live.get(&id).map(|slot| slot.seq), "{id}");
+            let found =
+                [&live, &replayed].map(|state| state.find(&id, |phase| phase == Phase::Leased).map(|slot| slot.seq));
+            assert_eq!(found[0], found[1], "{id}");
+            for token in 0..ITEMS {
+                assert_eq!(replayed.hold(&id, Some(token)), live.hold(&id, Some(token)), "{id} {token}");
+            }
+        }
+    };
+    compare(&live, &replayed);
+    for seq in (0..ITEMS).rev().filter(|seq| seq.is_multiple_of(2)) {
+        assert_eq!(live.apply(Entry::Drop { seq }), replayed.apply(Entry::Drop { seq }));
+    }
+    compare(&live, &replayed);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use syncline_core::{
 
 use super::body::Body;
 use crate::leb::{self, Broken, put_number, put_text};
-use crate::state::{Dedup, Ended, Entry, Millis, Moved, Push, ROOM, Stand};
+use crate::state::{Dedup, Ended, Entry, Id, Millis, Moved, Push, ROOM, Stand};
 
 const FORMAT: u8 = 1;
 const AHEAD: u8 = 1;
@@ -206,6 +206,18 @@ fn put_step(out: &mut BytesMut, kind: u8, seq: u64) {
 ///
 /// [`ErrorKind::Invalid`] for a newer format, [`ErrorKind::Corrupt`] for what is no record.
 pub(crate) fn decode(record: &[u8], home: u64) -> Result<Record> {
+    let steps = steps(record, home)?;
+    let (is_ahead, time) = (steps.is_ahead, steps.time);
+    let entries = steps.map(|step| Ok(step?.into_entry())).collect::<Result<_>>()?;
+    Ok(Record { is_ahead, time, entries })
+}
+
+/// The same step by step, for who uses none of them where one cannot be read.
+///
+/// # Errors
+///
+/// As [`decode`], at the beginning or at the step that is no step.
+pub(crate) fn steps(record: &[u8], home: u64) -> Result<Steps<'_>> {
     let mut from = Source { home, len: record.len(), from: leb::Source { rest: record } };
     let format = from.byte()?;
     if format != FORMAT {
@@ -214,22 +226,61 @@ pub(crate) fn decode(record: &[u8], home: u64) -> Result<Record> {
     }
     let is_ahead = from.byte()? & AHEAD != 0;
     let time = from.number()?;
-    let count = from.number()?;
-    let mut entries = Vec::new();
-    for _ in 0..count {
-        entries.push(take_entry(&mut from)?);
-    }
-    if !from.from.rest.is_empty() {
-        return Err(corrupt("bytes after its last step"));
-    }
-    Ok(Record { is_ahead, time, entries })
+    let left = from.number()?;
+    Ok(Steps { is_ahead, time, left, from })
 }
 
-fn take_entry(from: &mut Source<'_>) -> Result<Entry<Body>> {
+/// The steps of a record. After the first error there are none.
+pub(crate) struct Steps<'a> {
+    pub(crate) is_ahead: bool,
+    pub(crate) time: Millis,
+    left: u64,
+    from: Source<'a>,
+}
+
+/// A step as it is read. There are millions of pushes in a replay, and none is boxed.
+pub(crate) enum Step {
+    Push(Push<Body>),
+    Other(Entry<Body>),
+}
+
+impl Step {
+    fn into_entry(self) -> Entry<Body> {
+        match self {
+            Self::Push(push) => Entry::Push(Box::new(push)),
+            Self::Other(entry) => entry,
+        }
+    }
+}
+
+impl Iterator for Steps<'_> {
+    type Item = Result<Step>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return (!std::mem::take(&mut self.from.from.rest).is_empty())
+                .then(|| Err(corrupt("bytes after its last step")));
+        }
+        let step = take_step(&mut self.from);
+        self.left -= 1;
+        if step.is_err() {
+            (self.left, self.from.from.rest) = (0, &[]);
+        }
+        Some(step)
+    }
+}
+
+fn take_step(from: &mut Source<'_>) -> Result<Step> {
     let kind = from.byte()?;
     let seq = from.number()?;
+    if kind == PUSH {
+        return take_push(from, seq).map(Step::Push);
+    }
+    take_entry(from, kind, seq).map(Step::Other)
+}
+
+fn take_entry(from: &mut Source<'_>, kind: u8, seq: u64) -> Result<Entry<Body>> {
     Ok(match kind {
-        PUSH => Entry::Push(Box::new(take_push(from, seq)?)),
         CLAIM => Entry::Claim { seq },
         COMPLETE => Entry::Complete { seq },
         RETRY => Entry::Retry { seq, at: from.number()?, error: from.text()? },
@@ -289,7 +340,7 @@ fn take_push(from: &mut Source<'_>, seq: u64) -> Result<Push<Body>> {
     let priority = take_priority(from)?;
     let eligible_at = from.number()?;
     let max_attempts = u16::try_from(from.number()?).map_err(|_| corrupt("too many attempts"))?;
-    let id = from.str()?.into();
+    let id = Id::try_from(from.from.bytes().map_err(broken)?).map_err(|_| broken(Broken::NotText))?;
     let lane = if flags & HAS_LANE != 0 { Some(from.text()?) } else { None };
     let dedup = if flags & HAS_DEDUP != 0 { Some(take_dedup(from)?) } else { None };
     let expires_at = if flags & HAS_EXPIRY != 0 { Some(from.number()?) } else { None };

@@ -7,9 +7,14 @@ use syncline_core::{
     port::{Buried, Retention},
 };
 
-use super::{codec::Record, moving::Sweep, plan, steps::seq_of};
+use super::{
+    codec::{self, Record, Step},
+    moving::Sweep,
+    plan,
+    steps::seq_of,
+};
 use crate::{
-    state::{Applied, Dedup, Ended, Entry, Millis, Phase, State},
+    state::{Applied, Dedup, Ended, Entry, Millis, Phase, Push, State},
     storage::{body::Body, history::History, time::QueueClock},
 };
 
@@ -50,28 +55,76 @@ impl Inner {
     /// An empty one that remembers as much as this of what ended, and keeps at most so many bytes of what its items carry in
     /// memory.
     pub(super) fn keeping(retention: Retention, in_memory_max: u64) -> Self {
-        Self { history: History::new(retention), in_memory_max, ..Self::default() }
+        let mut inner = Self { history: History::new(retention), in_memory_max, ..Self::default() };
+        inner.state.begin_replay();
+        inner
     }
 
     /// Takes in a record that is as durable as it was asked to be, and was read from `payload`.
     pub(super) fn land(&mut self, seq: u64, record: Record, payload: &[u8]) {
-        // A record that was applied ahead may overtake pushes whose sync still runs. The others come in their order.
-        if !record.is_ahead {
-            self.end = self.end.max(seq + 1);
-        }
-        self.time = self.time.max(record.time);
+        self.reach(seq, record.is_ahead, record.time);
         if self.is_live && record.is_ahead {
             return;
         }
-        // As when it was decided, so that a replay gives the same tokens.
-        self.state.reach(record.time);
         for entry in record.entries {
-            match entry {
-                Entry::Key { seq: item, dedup } => self.keep_key(item, dedup, seq),
-                Entry::Ended(ended) => self.keep_end(*ended, seq),
-                entry => self.step(entry, payload, record.time),
+            self.take(entry, seq, payload, record.time);
+        }
+    }
+
+    /// Takes in a record of a replay as it is read. Where it cannot be, nothing of all this is used.
+    ///
+    /// # Errors
+    ///
+    /// As [`codec::decode`].
+    pub(super) fn learn(&mut self, seq: u64, payload: &[u8]) -> Result<()> {
+        let steps = codec::steps(payload, seq)?;
+        let time = steps.time;
+        self.reach(seq, steps.is_ahead, time);
+        let mut pushed = 0;
+        for step in steps {
+            match step? {
+                Step::Push(push) => pushed += u32::from(self.take_push(push, payload)),
+                Step::Other(entry) => {
+                    self.need(seq, std::mem::take(&mut pushed));
+                    self.take(entry, seq, payload, time);
+                }
             }
         }
+        self.need(seq, pushed);
+        Ok(())
+    }
+
+    /// A record of this time is there.
+    fn reach(&mut self, seq: u64, is_ahead: bool, time: Millis) {
+        // A record that was applied ahead may overtake pushes whose sync still runs. The others come in their order.
+        if !is_ahead {
+            self.end = self.end.max(seq + 1);
+        }
+        self.time = self.time.max(time);
+        if !(self.is_live && is_ahead) {
+            // As when it was decided, so that a replay gives the same tokens.
+            self.state.reach(time);
+        }
+    }
+
+    fn take(&mut self, entry: Entry<Body>, home: u64, payload: &[u8], time: Millis) {
+        match entry {
+            Entry::Key { seq, dedup } => self.keep_key(seq, dedup, home),
+            Entry::Ended(ended) => self.keep_end(*ended, home),
+            entry => self.step(entry, payload, time),
+        }
+    }
+
+    /// Takes a push of a replay; returns whether the record is needed for it.
+    fn take_push(&mut self, mut push: Push<Body>, payload: &[u8]) -> bool {
+        self.keep_in_memory(push.seq, &mut push.body, payload);
+        let (bytes, in_memory) = (push.body.len(), push.body.in_memory());
+        if self.state.push(push) != Applied::Done {
+            return false;
+        }
+        self.body_bytes += bytes;
+        self.in_memory += in_memory;
+        true
     }
 
     /// Takes a step and keeps account of the records that are needed.
@@ -97,12 +150,12 @@ impl Inner {
         let ended = self.history.end_of(&self.state, &entry, time);
         match (self.state.apply(entry), arrived) {
             (Applied::Done, Some((home, bytes, in_memory))) => {
-                *self.homes.entry(home).or_default() += 1;
+                self.need(home, 1);
                 self.body_bytes += bytes;
                 self.in_memory += in_memory;
             }
             (Applied::Replaced(body), Some((home, bytes, in_memory))) => {
-                *self.homes.entry(home).or_default() += 1;
+                self.need(home, 1);
                 self.body_bytes = (self.body_bytes + bytes).saturating_sub(body.len());
                 self.in_memory = (self.in_memory + in_memory).saturating_sub(body.in_memory());
                 self.leave(body.home());
@@ -124,7 +177,7 @@ impl Inner {
 
     /// An item ended that has its home here: what is remembered of it needs the same record.
     fn remember(&mut self, ended: Ended, home: u64, time: Millis) {
-        *self.homes.entry(home).or_default() += 1;
+        self.need(home, 1);
         self.history.note(ended, home);
         self.forget_ends(time);
     }
@@ -141,7 +194,7 @@ impl Inner {
         match self.history.home_mut(ended.place()) {
             Some(place) => {
                 let before = std::mem::replace(place, home);
-                *self.homes.entry(home).or_default() += 1;
+                self.need(home, 1);
                 self.leave(before);
             }
             // It was forgotten while its copy was on its way.
@@ -176,12 +229,19 @@ impl Inner {
                 self.state.apply(Entry::Key { seq, dedup });
             }
         }
-        *self.homes.entry(home).or_default() += 1;
+        self.need(home, 1);
     }
 
     /// Bytes of records that are needed.
     pub(super) fn bytes(&self) -> u64 {
         self.body_bytes + self.state.bytes() + self.history.bytes() + self.pinned.len() as u64 * KEY_BYTES * 4
+    }
+
+    /// So many things more need the record at `home`.
+    fn need(&mut self, home: u64, more: u32) {
+        if more > 0 {
+            *self.homes.entry(home).or_default() += more;
+        }
     }
 
     /// One thing less needs the record at `home`.
@@ -204,6 +264,7 @@ impl Inner {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
+        self.state.end_replay();
         // What ended may be gone with its records: no lease of now on is taken for one of then.
         self.time = self.time.saturating_add(1);
         self.state.reach(self.time);

@@ -42,10 +42,10 @@ use std::{
 };
 
 use syncline_core::{
-    Result,
-    port::{DeadReason, Moment, Retention, Stored},
+    Error, ErrorKind, Result,
+    port::{DeadReason, Disk, Moment, Retention, Stored},
 };
-use syncline_journal::{Commit, Durability, Journal, Owner, Stream};
+use syncline_journal::{Commit, Config, Durability, Journal, Opened, Owner, Stream};
 
 use self::{
     inner::Inner,
@@ -141,7 +141,44 @@ impl JournalQueueStorage {
         payload_memory_bytes: u64,
     ) -> Result<Self> {
         let shared = Arc::new(Shared::keeping(retention, payload_memory_bytes));
-        let stream = journal.stream(&format!("{STREAM_PREFIX}{name}"), Arc::clone(&shared) as Arc<dyn Owner>)?;
+        let stream = journal.stream(&stream_name(name), Arc::clone(&shared) as Arc<dyn Owner>)?;
+        Self::begin(shared, stream)
+    }
+
+    /// The queue called `name` with the journal in `disk`, which is opened for it, and read once for both:
+    /// [`open`](Self::open) reads what the queue needs a second time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::open`] and [`open`](Self::open).
+    pub fn open_with_journal(
+        disk: Arc<dyn Disk>,
+        config: Config,
+        name: &str,
+        payload_memory_bytes: u64,
+    ) -> Result<(Self, Opened)> {
+        Self::open_with_journal_keeping(disk, config, name, Retention::default(), payload_memory_bytes)
+    }
+
+    /// The same, remembering as much as this of what ended, at all times.
+    pub(crate) fn open_with_journal_keeping(
+        disk: Arc<dyn Disk>,
+        config: Config,
+        name: &str,
+        retention: Retention,
+        payload_memory_bytes: u64,
+    ) -> Result<(Self, Opened)> {
+        let shared = Arc::new(Shared::keeping(retention, payload_memory_bytes));
+        let owner = Arc::clone(&shared) as Arc<dyn Owner>;
+        let mut opened = Journal::open_with(disk, config, &[(&stream_name(name), owner)])?;
+        let stream = opened.streams.pop();
+        let stream =
+            stream.ok_or_else(|| Error::new(ErrorKind::Closed, format!("the queue {name:?} has no stream")))?;
+        Ok((Self::begin(shared, stream)?, opened))
+    }
+
+    /// Goes live, once all that was pushed is there.
+    fn begin(shared: Arc<Shared>, stream: Stream) -> Result<Self> {
         let storage = Self {
             shared,
             stream,
@@ -238,6 +275,10 @@ impl JournalQueueStorage {
             }
         }
     }
+}
+
+fn stream_name(queue: &str) -> String {
+    format!("{STREAM_PREFIX}{queue}")
 }
 
 /// Waits for steps that were handed over.

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use syncline_core::{Result, port::Retention};
-use syncline_journal::{Commit, Durability, Owner, Reservation, Stream};
+use syncline_journal::{Commit, Durability, Owner, Reservation, Seq, Stream};
 
 use super::{
     codec::{self, Record},
@@ -93,6 +93,16 @@ impl Owner for Shared {
             }
         }
     }
+
+    fn recover(&self, seq: Seq, record: &[u8]) {
+        let mut inner = self.inner();
+        if inner.fault.is_none()
+            && let Err(error) = inner.learn(seq.get(), record)
+        {
+            inner.fault = Some(error.context(format!("record {seq} of the journal")));
+        }
+    }
+
     fn make_room(&self) -> bool {
         let Some(stream) = self.stream.get() else { return false };
         // Who has this queue hears of what is wrong with the journal by the next call.
