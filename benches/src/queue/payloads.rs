@@ -4,12 +4,13 @@
 use std::{
     fs::{self, File},
     io::Read as _,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
+use rustix::fs::{Advice, fadvise};
 use syncline_core::{
     Priority,
     port::{
@@ -53,46 +54,104 @@ pub(super) fn run(scratch: &Scratch, runtime: &Runtime, size: Size) -> Result<Ve
         Measure::context("queue.payloads.push_items_per_s", per_second(size.items, pushed)),
         Measure::at_most("queue.payloads.resident_pushed_mib", resident::bytes()? as f64 / MIB, 1_024.0),
     ];
-    drop(queue);
-    journal.close()?;
+    close((queue, journal))?;
 
+    eprintln!("backlog: reopened beside reading its files; with _cold both from disk, without both from the page cache");
     // Whatever the disk was told to keep in memory is there from here on, for both.
     read(room.path())?;
-    let (mut ratios, mut opened) = (Vec::new(), None);
-    for _ in 0..size.rounds {
-        let (bytes, reading) = read(room.path())?;
-        let begun = SystemClock.now();
-        let (queue, journal) = open(room.path())?;
-        let opening = SystemClock.now().saturating_since(begun);
-        ratios.push((reading.as_secs_f64() / opening.as_secs_f64(), bytes as f64 / MIB / opening.as_secs_f64()));
-        if ratios.len() == size.rounds {
-            opened = Some((queue, journal));
-        } else {
-            drop(queue);
-            journal.close()?;
-        }
-    }
-    ratios.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
-    let (ratio, speed) = ratios[ratios.len() / 2];
-    measures.push(Measure::context("queue.payloads.reopen_mib_per_s", speed));
-    measures.push(Measure::at_least("queue.payloads.reopen_per_read", ratio, 0.5));
+    let warm = reopen(room.path(), size.rounds, Cache::Warm)?;
+    measures.push(Measure::at_least("queue.payloads.reopen_per_read", warm.ratio, 0.5));
+    measures.extend(warm.speeds(""));
+    close(warm.opened)?;
+    let cold = reopen(room.path(), size.rounds, Cache::Cold)?;
+    measures.push(Measure::context("queue.payloads.reopen_per_read_cold", cold.ratio));
+    measures.extend(cold.speeds("_cold"));
+    let (queue, journal) = cold.opened;
     measures.push(Measure::at_most("queue.payloads.resident_reopened_mib", resident::bytes()? as f64 / MIB, 1_024.0));
 
-    let (queue, journal) = opened.ok_or("a backlog is opened once at least")?;
     let stats = runtime.block_on(queue.stats(now()))?;
     if stats.waiting.iter().sum::<u64>() != size.items {
         return Err(format!("{} items were pushed, and {:?} wait", size.items, stats.waiting).into());
     }
     let drained = runtime.block_on(drain(&queue, size.drained))?;
     measures.push(Measure::context("queue.payloads.drain_items_per_s", per_second(size.drained, drained)));
-    drop(queue);
-    journal.close()?;
+    close((queue, journal))?;
     Ok(measures)
 }
 
+/// Whether the files are in the page cache before each turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cache {
+    Warm,
+    Cold,
+}
+
+/// The turn in the middle, and what the last one opened.
+struct Reopened {
+    ratio: f64,
+    read_mib_per_s: f64,
+    reopen_mib_per_s: f64,
+    opened: (JournalQueueStorage, Journal),
+}
+
+impl Reopened {
+    fn speeds(&self, end: &str) -> [Measure; 2] {
+        [("read", self.read_mib_per_s), ("reopen", self.reopen_mib_per_s)]
+            .map(|(what, speed)| Measure::context(format!("queue.payloads.{what}_mib_per_s{end}"), speed))
+    }
+}
+
+/// Reads the files and opens them, in turns.
+fn reopen(dir: &Path, rounds: usize, cache: Cache) -> Result<Reopened> {
+    let (mut turns, mut opened) = (Vec::new(), None);
+    for _ in 0..rounds {
+        opened.take().map_or(Ok(()), close)?;
+        let drop_them = || if cache == Cache::Cold { drop_from_cache(dir) } else { Ok(()) };
+        drop_them()?;
+        let (bytes, reading) = read(dir)?;
+        drop_them()?;
+        let begun = SystemClock.now();
+        opened = Some(open(dir)?);
+        let opening = SystemClock.now().saturating_since(begun);
+        let [reading, opening] = [reading, opening].map(|time| bytes as f64 / MIB / time.as_secs_f64());
+        turns.push((opening / reading, reading, opening));
+    }
+    turns.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+    let (ratio, read_mib_per_s, reopen_mib_per_s) = turns[turns.len() / 2];
+    let opened = opened.ok_or("a backlog is opened once at least")?;
+    Ok(Reopened { ratio, read_mib_per_s, reopen_mib_per_s, opened })
+}
+
 fn open(dir: &Path) -> Result<(JournalQueueStorage, Journal)> {
-    let journal = Journal::open(Arc::new(FileDisk::open(dir)?), Config::default())?.journal;
-    Ok((JournalQueueStorage::open_within(&journal, "backlog", PAYLOAD_MEMORY_BYTES)?, journal))
+    let disk = Arc::new(FileDisk::open(dir)?);
+    let (queue, opened) =
+        JournalQueueStorage::open_with_journal(disk, Config::default(), "backlog", PAYLOAD_MEMORY_BYTES)?;
+    Ok((queue, opened.journal))
+}
+
+fn close((queue, journal): (JournalQueueStorage, Journal)) -> Result {
+    drop(queue);
+    Ok(journal.close()?)
+}
+
+/// The segments of the journal.
+fn segments(dir: &Path) -> Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let is_segment = |path: &PathBuf| path.extension().is_some_and(|end| end == "seg") && !path.ends_with("spare.seg");
+    let mut segments: Vec<_> = paths.into_iter().filter(is_segment).collect();
+    segments.sort_unstable();
+    Ok(segments)
+}
+
+/// Has the system forget what it keeps of the files.
+fn drop_from_cache(dir: &Path) -> Result {
+    for path in segments(dir)? {
+        let file = File::open(path)?;
+        // What is not on disk yet would be kept.
+        file.sync_all()?;
+        fadvise(&file, 0, None, Advice::DontNeed)?;
+    }
+    Ok(())
 }
 
 async fn push(queue: &JournalQueueStorage, items: u64) -> Result<Duration> {
@@ -140,15 +199,12 @@ async fn drain(queue: &JournalQueueStorage, items: u64) -> Result<Duration> {
 fn read(dir: &Path) -> Result<(u64, Duration)> {
     let (mut bytes, mut buffer) = (0, vec![0; READ_BYTES]);
     let begun = SystemClock.now();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|end| end == "seg") && !path.ends_with("spare.seg") {
-            let mut file = File::open(path)?;
-            loop {
-                match file.read(&mut buffer)? {
-                    0 => break,
-                    read => bytes += read as u64,
-                }
+    for path in segments(dir)? {
+        let mut file = File::open(path)?;
+        loop {
+            match file.read(&mut buffer)? {
+                0 => break,
+                read => bytes += read as u64,
             }
         }
     }
