@@ -28,11 +28,11 @@ struct Room {
 
 const ROOMS: [Room; 2] = [
     Room { command: "sim", figures: "sim", short_images: 500_000, long_images: 20_000_000 },
-    // Each image starts a journal's threads and takes four times as long, so that fewer fit a short run.
+    // Each image starts the threads of a journal and takes four times as long.
     Room {
         command: "queue-sim",
         figures: "sim.queue",
-        short_images: 100_000,
+        short_images: 500_000,
         long_images: 20_000_000,
     },
 ];
@@ -42,7 +42,7 @@ const TRACE_IMAGES: u64 = 20_000;
 /// Crashes the journal and the queue on a simulated disk and checks every image that could remain.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct Args {
-    /// Twenty million images of each instead of half a million and a hundred thousand
+    /// Twenty million images of each instead of half a million
     #[arg(long)]
     pub long: bool,
     /// Replays a run; a fresh one is drawn and printed when left out
