@@ -75,7 +75,7 @@ pub(super) async fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Handed> {
     };
     let terms = Terms { of_lane, until, held };
     let (mut claimed, mut bytes) = (Vec::<Claimed>::new(), 0);
-    let mut firsts = firsts(step).await?;
+    let (mut firsts, mut spent) = (firsts(step).await?, [false; 5]);
     while claimed.len() < most && bytes < BYTES_MAX {
         let Some((level, _)) = kept::next(&firsts, step.now, aging) else { break };
         let is_only = firsts.iter().flatten().count() == 1;
@@ -91,14 +91,17 @@ pub(super) async fn claim(step: &mut Step<'_>, claim: Claim) -> Result<Handed> {
         if let Some(lane) = lane {
             // Another one of it is next now, or none is on any level.
             lanes::arrange(step, &[lane]).await?;
-            firsts = self::firsts(step).await?;
+            (firsts, spent) = (self::firsts(step).await?, [false; 5]);
             continue;
+        }
+        // What is left of it, another claim has its hand on.
+        if let Some(spent) = spent.get_mut(usize::from(level.number())) {
+            *spent = is_all || aging.is_none();
         }
         if aging.is_some() && !is_only {
             firsts = self::firsts(step).await?;
         }
-        // What is left of it, another claim has its hand on.
-        if let Some(first) = firsts.get_mut(usize::from(level.number())).filter(|_| is_all || aging.is_none()) {
+        for (first, _) in firsts.iter_mut().zip(spent).filter(|(_, spent)| *spent) {
             *first = None;
         }
     }

@@ -3,13 +3,15 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use syncline_core::{
+    Priority,
     port::{Claim, Claimed, InHand, NewItem, Pushed, QueueOutcome, QueueStats, QueueStorage, Settled},
     rt,
 };
-use syncline_sql::PostgresQueueStorage;
+use syncline_sql::{PostgresQueueConfig, PostgresQueueStorage, postgres::caller::sqlx};
 use syncline_testkit::{SeededRandom, seed};
 
 use crate::support::{LEASE, Place, ROOM, at, done, in_lane, item, push, settle};
@@ -53,7 +55,7 @@ fn names(claimed: &Claimed) -> impl Iterator<Item = String> {
 async fn work(storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom, of_lane: u16) {
     while seen.completed.lock().unwrap().len() < ITEMS {
         let most = 1 + random.index(20);
-        let aging = random.once_in(2).then_some(std::time::Duration::from_secs(1));
+        let aging = random.once_in(2).then_some(Duration::from_secs(1));
         let claimed = storage
             .claim(Claim { most, lease: LEASE, aging, in_hand: InHand { most: None, of_lane } }, at(0))
             .await
@@ -100,7 +102,9 @@ async fn all_is_done_once(of_lane: u16, in_lane_every: u64) {
             let id = format!("{n:05}");
             let lane = format!("{}", random.below(LANES));
             let item = if random.once_in(in_lane_every) { in_lane(&id, &lane) } else { item(&id) };
-            NewItem { max_attempts: u16::MAX, ..item }
+            // Of each lane several levels have a front.
+            let priority = Priority::ALL[random.index(Priority::ALL.len())];
+            NewItem { max_attempts: u16::MAX, priority, ..item }
         })
         .collect();
     push(&first, &items, at(0)).await;
@@ -119,6 +123,27 @@ async fn all_is_done_once(of_lane: u16, in_lane_every: u64) {
     first.reap(at(0)).await.unwrap();
     assert_eq!(first.stats(at(0)).await.unwrap(), QueueStats::default());
     assert_eq!(place.count("select count(*) from syncline_queue.item").await, 0);
+}
+
+/// A claim with aging looked at the first of each level again and again, as long as others had their hands on three of them. Of
+/// lanes that it did not hold it never ended.
+#[tokio::test]
+async fn a_claim_passes_over_what_others_have_their_hands_on_and_ends() {
+    let place = Place::shared();
+    let config = PostgresQueueConfig { deadline: Duration::from_secs(20), ..place.config.clone() };
+    let storage = PostgresQueueStorage::open(config).await.unwrap();
+    let items = Priority::ALL.map(|priority| NewItem { priority, ..item(&format!("{priority:?}")) });
+    push(&storage, &items, at(0)).await;
+    let mut other = place.stranger().await;
+    let lock = "begin; select from syncline_queue.item where priority > 0 for update";
+    sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+    for of_lane in [1, 2] {
+        let aging = Some(Duration::from_millis(1));
+        let claim = Claim { most: 2, lease: LEASE, aging, in_hand: InHand { most: None, of_lane } };
+        let claimed = storage.claim(claim, at(0)).await.unwrap().items;
+        let expected: &[&str] = if of_lane == 1 { &["Critical"] } else { &[] };
+        assert_eq!(claimed.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), expected);
+    }
 }
 
 /// A loser of a race was told that its job was inserted, while the winner's was rolled back.

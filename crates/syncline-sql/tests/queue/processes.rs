@@ -10,7 +10,7 @@ use std::{
 };
 
 use syncline_core::{
-    ErrorKind,
+    ErrorKind, Priority,
     port::{Claim, Claimed, InHand, QueueOutcome, QueueStorage, Settled},
     rt,
 };
@@ -167,7 +167,9 @@ async fn all_is_done_once(of_lane: u16, in_lane_every: u64) {
             let id = format!("{n:05}");
             let lane = format!("{}", random.below(LANES));
             let item = if random.once_in(in_lane_every) { in_lane(&id, &lane) } else { item(&id) };
-            syncline_core::port::NewItem { max_attempts: u16::MAX, ..item }
+            // Of each lane several levels have a front.
+            let priority = Priority::ALL[random.index(Priority::ALL.len())];
+            syncline_core::port::NewItem { max_attempts: u16::MAX, priority, ..item }
         })
         .collect();
     push(&first, &items, at(0)).await;
