@@ -52,9 +52,9 @@ fn names(claimed: &Claimed) -> impl Iterator<Item = String> {
 }
 
 /// Claims and settles as the dice say, until everything is done. No lease ends by itself.
-async fn work(storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom, of_lane: u16) {
+async fn work(storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom, bounds: &[u16]) {
     while seen.completed.lock().unwrap().len() < ITEMS {
-        let most = 1 + random.index(20);
+        let (most, of_lane) = (1 + random.index(20), bounds[random.index(bounds.len())]);
         let aging = random.once_in(2).then_some(Duration::from_secs(1));
         let claimed = storage
             .claim(Claim { most, lease: LEASE, aging, in_hand: InHand { most: None, of_lane } }, at(0))
@@ -62,7 +62,7 @@ async fn work(storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom, of
             .unwrap()
             .items;
         assert!(claimed.len() <= most);
-        claimed.iter().for_each(|one| seen.begin(one, of_lane));
+        claimed.iter().for_each(|one| seen.begin(one, bounds[bounds.len() - 1]));
         for one in &claimed {
             seen.end(one);
             let outcome = match random.below(10) {
@@ -83,17 +83,23 @@ async fn work(storage: &dyn QueueStorage, seen: &Seen, random: &SeededRandom, of
 /// A job was run by two workers at once, and one that was asked for twice was run by nobody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_item_and_no_lane_is_ever_in_two_hands_and_none_is_lost() {
-    all_is_done_once(1, 8).await;
+    all_is_done_once(&[1], 8).await;
 }
 
 /// Two who each took the last place of a lane would both have had it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_lane_no_more_than_may_be_are_in_hand_and_none_is_left_behind() {
-    all_is_done_once(3, 2).await;
+    all_is_done_once(&[3], 2).await;
+}
+
+/// Each rearranges what the others rely on; none of them waits for ever, and no lane is left as it was for another bound.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn those_who_ask_for_different_bounds_get_everything_done() {
+    all_is_done_once(&[1, 2, 3], 2).await;
 }
 
 /// Works through items, one in so many of them in a lane.
-async fn all_is_done_once(of_lane: u16, in_lane_every: u64) {
+async fn all_is_done_once(bounds: &'static [u16], in_lane_every: u64) {
     let random = SeededRandom::new(seed());
     let place = Place::shared();
     let first = place.open().await;
@@ -112,7 +118,7 @@ async fn all_is_done_once(of_lane: u16, in_lane_every: u64) {
     let mut workers = Vec::new();
     for n in 0..WORKERS {
         let (storage, seen, random) = (place.open().await, Arc::clone(&seen), random.split(n as u64));
-        workers.push(rt::spawn("worker", async move { work(&storage, &seen, &random, of_lane).await }));
+        workers.push(rt::spawn("worker", async move { work(&storage, &seen, &random, bounds).await }));
     }
     for worker in workers {
         worker.await.unwrap();
