@@ -82,20 +82,15 @@ impl Header {
         let mut flags = self.kind as u16;
         flags |= if self.compressed { FLAG_COMPRESSED } else { 0 };
         flags |= if self.encrypted { FLAG_ENCRYPTED } else { 0 };
-        let fields: [&[u8]; 8] = [
-            &MAGIC,
-            &self.body_len.to_le_bytes(),
-            &self.first_seq.to_le_bytes(),
-            &self.durable.to_le_bytes(),
-            &self.count.to_le_bytes(),
-            &flags.to_le_bytes(),
-            &[0; 2],
-            &self.plain_len.to_le_bytes(),
-        ];
         let mut out = [0; CRC_AT];
-        for (to, from) in out.iter_mut().zip(fields.into_iter().flatten()) {
-            *to = *from;
-        }
+        let rest = put(&mut out, MAGIC);
+        let rest = put(rest, self.body_len.to_le_bytes());
+        let rest = put(rest, self.first_seq.to_le_bytes());
+        let rest = put(rest, self.durable.to_le_bytes());
+        let rest = put(rest, self.count.to_le_bytes());
+        let rest = put(rest, flags.to_le_bytes());
+        let rest = put(rest, [0; CHECK_LEN]);
+        put(rest, self.plain_len.to_le_bytes());
         out
     }
 
@@ -129,6 +124,18 @@ impl Header {
             count,
         };
         (known && bounded).then_some(header)
+    }
+}
+
+/// Writes a field to the front of `out`, and returns what is behind it. Its length is known to the compiler: a frame of one
+/// small record is mostly header.
+fn put<const LEN: usize>(out: &mut [u8], field: [u8; LEN]) -> &mut [u8] {
+    match out.split_first_chunk_mut() {
+        Some((place, rest)) => {
+            *place = field;
+            rest
+        }
+        None => &mut [],
     }
 }
 
@@ -243,14 +250,10 @@ fn seal(out: &mut Vec<u8>, codec: &Codec, offset: u64, header: &mut Header) -> R
 fn finish(out: &mut [u8], crc_seed: u32, offset: u64, header: &Header) {
     let mut encoded = header.encode();
     let check = check(crc_seed, offset, &encoded);
-    for (to, from) in encoded.iter_mut().skip(CHECK_AT).zip(check) {
-        *to = from;
-    }
+    put(encoded.get_mut(CHECK_AT..).unwrap_or_default(), check);
     let body = out.get(HEADER_LEN..).unwrap_or_default();
     let crc = checksum(crc_seed, offset, &encoded, body);
-    for (to, from) in out.iter_mut().zip(encoded.into_iter().chain(crc.to_le_bytes())) {
-        *to = from;
-    }
+    put(put(out, encoded), crc.to_le_bytes());
 }
 
 fn too_large(len: usize) -> Error {
