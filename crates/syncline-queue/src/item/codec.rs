@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use syncline_core::{Error, ErrorKind, Priority, Result, WallTime, limits::CONTENT_BYTES_MAX};
 
-use super::{Dedup, SyncItem};
+use super::{Dedup, SyncItem, json};
 use crate::{
     QueueError, QueueResult,
     leb::{self, Broken, put_number, put_text},
@@ -45,18 +45,29 @@ const ALL: u64 = 63;
 ///
 /// [`QueueError::ItemTooLarge`]; [`QueueError::InvalidItem`] for a payload too deep to be read back.
 pub(super) fn encode(item: &SyncItem) -> QueueResult<Bytes> {
-    if !is_within(&item.payload, DEPTH_MAX) {
-        return Err(QueueError::InvalidItem(format!("its payload is nested deeper than {DEPTH_MAX} levels")));
-    }
-    let unwritable = |error: serde_json::Error| QueueError::InvalidItem(error.to_string());
     let mut body = Vec::with_capacity(ROOM);
-    put_head(&mut body, item);
-    serde_json::to_writer(&mut body, &item.payload).map_err(unwritable)?;
-    if body.len() > CONTENT_BYTES_MAX {
-        return Err(QueueError::ItemTooLarge { bytes: body.len(), bytes_max: CONTENT_BYTES_MAX });
-    }
+    put(&mut body, item)?;
     // Without the room that was not needed, for it may stay for long.
     Ok(Bytes::copy_from_slice(&body))
+}
+
+/// Appends the bytes of an item.
+///
+/// # Errors
+///
+/// As [`encode`]; what was appended then is no item.
+pub(super) fn put(out: &mut Vec<u8>, item: &SyncItem) -> QueueResult<()> {
+    let begin = out.len();
+    put_head(out, item);
+    let is_put = json::put(out, &item.payload, DEPTH_MAX);
+    if !is_put.map_err(|error| QueueError::InvalidItem(error.to_string()))? {
+        return Err(QueueError::InvalidItem(format!("its payload is nested deeper than {DEPTH_MAX} levels")));
+    }
+    let bytes = out.len() - begin;
+    if bytes > CONTENT_BYTES_MAX {
+        return Err(QueueError::ItemTooLarge { bytes, bytes_max: CONTENT_BYTES_MAX });
+    }
+    Ok(())
 }
 
 fn put_head(out: &mut Vec<u8>, item: &SyncItem) {
@@ -158,15 +169,6 @@ fn broken(how: Broken) -> Error {
 
 fn of_another(has: &str, reads: &str) -> Error {
     Error::new(ErrorKind::Invalid, format!("it has the {has}, this program reads {reads}"))
-}
-
-/// Whether no part of `value` is deeper than `levels`.
-fn is_within(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(values) => levels > 0 && values.iter().all(|value| is_within(value, levels - 1)),
-        Value::Object(values) => levels > 0 && values.values().all(|value| is_within(value, levels - 1)),
-        _ => true,
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod codec;
 mod id;
+mod json;
 mod listed;
 mod status;
 
