@@ -1,5 +1,6 @@
 //! What is pushed and popped.
 
+mod bodies;
 mod codec;
 mod id;
 mod json;
@@ -17,11 +18,12 @@ use syncline_core::{
     rt::SystemClock,
 };
 
+pub(crate) use self::bodies::Bodies;
 pub use self::{
     listed::{ItemFilter, ItemInfo, ItemPage},
     status::ItemStatus,
 };
-use crate::{QueueError, QueueResult, schedule::Tick};
+use crate::{QueueError, QueueResult, schedule::Tick, storage::New};
 
 /// Attempts of an item unless it says otherwise.
 pub const DEFAULT_MAX_RETRIES: u32 = 5;
@@ -183,6 +185,20 @@ impl SyncItem {
     /// Attempts in all: `max_retries`, but one at least.
     pub fn max_attempts(&self) -> u32 {
         self.max_retries.max(1)
+    }
+
+    /// What a storage keeps of it, with `body` as its bytes, without a copy of anything.
+    pub(crate) fn as_new<'a>(&'a self, has_partitions: bool, body: &'a [u8]) -> New<'a> {
+        New {
+            id: &self.id,
+            priority: self.priority,
+            due: self.scheduled_at,
+            max_attempts: u16::try_from(self.max_attempts()).unwrap_or(u16::MAX),
+            partition: self.partition_key.as_deref().filter(|_| has_partitions),
+            dedup: self.dedup.as_ref().map(|Dedup { key, window }| (&**key, *window)),
+            expires_at: self.expires_at,
+            body,
+        }
     }
 
     /// What a storage keeps of it.

@@ -3,7 +3,7 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use syncline_core::{
-    Error,
+    Error, Result,
     port::{Admission, Moment, NewItem, Pushed},
 };
 
@@ -12,9 +12,13 @@ use super::{
     bell::UnderWay,
     gate::Errand,
     is_failing,
-    telemetry::{About, Op, with_trace},
+    telemetry::{About, Op, with_trace, with_traces},
 };
-use crate::{QueueError, QueueResult, SyncItem, storage::is_at_capacity};
+use crate::{
+    QueueError, QueueResult, SyncItem,
+    item::Bodies,
+    storage::{New, is_at_capacity},
+};
 
 impl SyncQueue {
     /// Keeps an item. After `Ok` it survives whatever the storage survives: on a journal the end of the process and loss of
@@ -91,23 +95,23 @@ impl SyncQueue {
 
 impl Inner {
     async fn push_one(&self, item: &SyncItem) -> QueueResult<()> {
-        let push = async {
+        // Here and below: a call stays where it is made, for moving it costs as much as its longest way takes room.
+        let push = pin!(async {
             let _pass = self.gate.enter(Errand::Work)?;
-            let new = with_trace(item).to_new(self.config.enable_partitioning)?;
-            let told = self.push_all(std::slice::from_ref(&new)).await?;
+            let told = self.push_all(std::slice::from_ref(item)).await?;
             match told.into_iter().next() {
                 Some(Pushed::Duplicate { id }) => Err(QueueError::DuplicateItem(id)),
                 _ => Ok(()),
             }
-        };
+        });
         self.traced(Op::Push, About::item(item), push).await
     }
 
     async fn push_many(&self, items: &[SyncItem]) -> QueueResult<Vec<Pushed>> {
-        let push = async {
+        let push = pin!(async {
             let _pass = self.gate.enter(Errand::Work)?;
-            self.push_all(&self.encode(items)?).await
-        };
+            self.push_all(items).await
+        });
         self.traced(Op::Push, About::batch(items.len()), push).await
     }
 
@@ -123,25 +127,67 @@ impl Inner {
             .collect()
     }
 
-    async fn push_all(&self, items: &[NewItem]) -> QueueResult<Vec<Pushed>> {
-        self.check_unlocked()?;
-        if items.is_empty() {
-            return Ok(Vec::new());
-        }
-        let now = self.now();
-        let told = self.admit(items, self.admission(), now).await?;
-        self.note_pushed(items, &told, now);
+    async fn push_all(&self, items: &[SyncItem]) -> QueueResult<Vec<Pushed>> {
+        let pushed = if self.store.is_own() {
+            self.push_own(items).await?
+        } else {
+            self.push_given(items).await?
+        };
+        let Some((told, now)) = pushed else { return Ok(Vec::new()) };
+        self.note_pushed(items.iter().map(|item| item.as_new(false, &[])), &told, now);
         Ok(told)
+    }
+
+    /// What became of each item, of a call that began then; `None` without items.
+    async fn push_own(&self, items: &[SyncItem]) -> QueueResult<Option<(Vec<Pushed>, Moment)>> {
+        let items = &*with_traces(items);
+        let bodies = Bodies::of(items)?;
+        let Some(now) = self.begin_to_push(items)? else { return Ok(None) };
+        let push = pin!(async move {
+            let begun = {
+                let news = bodies.with(items, self.config.enable_partitioning);
+                self.store.begin_push(news, self.admission(), now)
+            };
+            // Who waits needs none of them.
+            drop(bodies);
+            match begun {
+                Some(begun) => begun.told().await,
+                None => Ok(Vec::new()),
+            }
+        });
+        Ok(Some((self.admitted(items.len(), push).await?, now)))
+    }
+
+    /// The same on a storage that was given.
+    async fn push_given(&self, items: &[SyncItem]) -> QueueResult<Option<(Vec<Pushed>, Moment)>> {
+        let new = self.encode(items)?;
+        let Some(now) = self.begin_to_push(items)? else { return Ok(None) };
+        Ok(Some((self.admit(&new, self.admission(), now).await?, now)))
+    }
+
+    fn begin_to_push(&self, items: &[SyncItem]) -> QueueResult<Option<Moment>> {
+        self.check_unlocked()?;
+        Ok((!items.is_empty()).then(|| self.now()))
     }
 
     /// Pushes items, as far as the breaker of the storage lets it.
     pub(super) async fn admit(&self, items: &[NewItem], admission: Admission, now: Moment) -> QueueResult<Vec<Pushed>> {
+        let push = pin!(self.store.push(items, admission, now));
+        self.admitted(items.len(), push).await
+    }
+
+    /// Carries out a push of so many items, as far as the breaker of the storage lets it.
+    async fn admitted(
+        &self,
+        items: usize,
+        push: impl Future<Output = Result<Vec<Pushed>>>,
+    ) -> QueueResult<Vec<Pushed>> {
         let permit = self
             .breaker
             .try_acquire()
             .map_err(|rejected| QueueError::CircuitBreakerOpen { retry_after: rejected.retry_after })?;
         let under_way = UnderWay::new(&self.bell);
-        let answer = self.store.push(items, admission, now).await;
+        let answer = push.await;
         under_way.done();
         match &answer {
             Ok(_) => permit.success(),
@@ -150,12 +196,13 @@ impl Inner {
         }
         match answer {
             Ok(told) => Ok(told),
-            Err(error) => Err(self.refused(error, items.len()).await),
+            // In a box: pushes that are accepted need no room for it.
+            Err(error) => Err(Box::pin(self.refused(error, items)).await),
         }
     }
 
     /// Items were pushed by a call that began at `now`.
-    pub(super) fn note_pushed(&self, items: &[NewItem], told: &[Pushed], now: Moment) {
+    pub(super) fn note_pushed<'a>(&self, items: impl Iterator<Item = New<'a>> + Clone, told: &[Pushed], now: Moment) {
         let added = told.iter().filter(|told| **told == Pushed::Inserted).count();
         let live = self.live_now();
         {
@@ -167,15 +214,16 @@ impl Inner {
         if let Some(instruments) = self.instruments.get() {
             instruments.sent(added as u64);
         }
-        let kept = items.iter().zip(told).filter(|(_, told)| **told == Pushed::Inserted);
-        self.events.tell(kept.map(|(item, _)| QueueEvent::Pushed { id: item.id.clone() }));
+        let kept = items.clone().zip(told).filter(|(_, told)| **told == Pushed::Inserted);
+        self.events.tell(kept.map(|(item, _)| QueueEvent::Pushed { id: item.id.to_owned() }));
         self.announce(items, now);
     }
 
     /// Wakes who waits for what was pushed by a call that began at `now`.
-    pub(super) fn announce(&self, items: &[NewItem], now: Moment) {
+    pub(super) fn announce<'a>(&self, items: impl IntoIterator<Item: Into<New<'a>>>, now: Moment) {
         let mut ready = 0;
         for item in items {
+            let item = item.into();
             match item.due.filter(|due| *due > now.wall) {
                 Some(due) => {
                     let left = Duration::from_millis(due.as_millis().saturating_sub(now.wall.as_millis()));

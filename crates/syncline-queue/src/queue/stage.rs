@@ -6,7 +6,10 @@ use syncline_core::port::{Admission, DeadReason, Lease, Pushed, QueueOutcome, Se
 use syncline_journal::Transaction;
 
 use super::{Store, SyncQueue, gate::Errand};
-use crate::{JournalQueueStorage, QueueError, QueueResult, SyncItem, storage::is_at_capacity};
+use crate::{
+    JournalQueueStorage, QueueError, QueueResult, SyncItem,
+    storage::{New, is_at_capacity},
+};
 
 impl SyncQueue {
     /// Stages the push of an item: it happens with everything else in `transaction`, or none of it does. Its id, key and room
@@ -25,7 +28,8 @@ impl SyncQueue {
         let capacity = inner.config.max_capacity;
         let admission = Admission { capacity: capacity as u64, unique_ids: inner.config.enable_deduplication };
         let (teller, kept) = (Arc::clone(inner), new.clone());
-        let told = Box::new(move || teller.note_pushed(&[kept], &[Pushed::Inserted], teller.now()));
+        let told =
+            Box::new(move || teller.note_pushed([New::from(&kept)].into_iter(), &[Pushed::Inserted], teller.now()));
         match self.journaled()?.stage_push(transaction, &new, (admission, inner.now()), told) {
             Ok(Pushed::Inserted) => Ok(()),
             Ok(Pushed::Duplicate { id }) => Err(QueueError::DuplicateItem(id)),

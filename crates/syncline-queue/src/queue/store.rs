@@ -8,7 +8,10 @@ use syncline_core::{
 };
 use syncline_journal::Journal;
 
-use crate::{JournalQueueStorage, MemoryQueueStorage};
+use crate::{
+    JournalQueueStorage, MemoryQueueStorage,
+    storage::{New, PushUnderWay},
+};
 
 /// Where the items of a queue are.
 pub(super) enum Store {
@@ -20,6 +23,23 @@ pub(super) enum Store {
         is_shared: bool,
     },
     Given(Arc<dyn QueueStorage>),
+}
+
+/// A push that was begun.
+#[must_use = "it is not done before it is waited for"]
+pub(super) enum Begun<'a> {
+    Done(Result<Vec<Pushed>>),
+    UnderWay(&'a JournalQueueStorage, PushUnderWay),
+}
+
+impl Begun<'_> {
+    /// What became of each item.
+    pub(super) async fn told(self) -> Result<Vec<Pushed>> {
+        match self {
+            Self::Done(told) => told,
+            Self::UnderWay(storage, push) => push.carried_out(storage).await,
+        }
+    }
 }
 
 impl Store {
@@ -47,9 +67,27 @@ impl Store {
 
     /// As [`QueueStorage::push`]. Memory answers at once: it needs no box to wait in.
     pub(super) async fn push(&self, items: &[NewItem], admission: Admission, now: Moment) -> Result<Vec<Pushed>> {
+        match self.begin_push(items.iter().map(New::from), admission, now) {
+            Some(begun) => begun.told().await,
+            None => self.port().push(items, admission, now).await,
+        }
+    }
+
+    /// Begins to push items, which are not needed any more once this returned; `None` where the storage is one that was given:
+    /// those take them as they are.
+    pub(super) fn begin_push<'a>(
+        &self,
+        items: impl ExactSizeIterator<Item = New<'a>> + Clone,
+        admission: Admission,
+        now: Moment,
+    ) -> Option<Begun<'_>> {
         match self {
-            Self::Memory(storage) => storage.push_now(items, admission, now),
-            _ => self.port().push(items, admission, now).await,
+            Self::Memory(storage) => Some(Begun::Done(storage.push_now(items, admission, now))),
+            Self::Journal { storage, .. } => Some(match storage.begin_push(items, admission, now) {
+                Ok(push) => Begun::UnderWay(storage, push),
+                Err(error) => Begun::Done(Err(error)),
+            }),
+            Self::Given(_) => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use syncline_core::port::DeadReason;
 
-use super::{Applied, Entry, Millis, Phase, Push, Slot, State, TOKEN_BITS, leases::Until};
+use super::{Applied, Entry, Millis, Phase, Push, Slot, State, TOKEN_BITS, reserve::slot_of};
 
 impl<B> State<B> {
     /// Leases of now on have tokens above those of earlier times.
@@ -41,21 +41,19 @@ impl<B> State<B> {
     }
 
     /// It was accepted: [`Entry::Push`].
-    pub(crate) fn push(&mut self, push: Push<B>) -> Applied<B> {
+    pub(crate) fn push(&mut self, mut push: Push<B>) -> Applied<B> {
         // In recovery most are new, and each look-up of what is not there costs as much as putting it in.
-        let reserved = if push.seq < self.next_seq { self.slab.by_seq(push.seq) } else { None };
-        if reserved.is_some_and(|at| self.slab.get(at).is_some_and(|slot| slot.phase != Phase::Reserved)) {
-            return Applied::Moot;
-        }
-        if reserved.is_none() && push.is_plain() {
+        let known = if push.seq < self.next_seq { self.slab.by_seq(push.seq) } else { None };
+        if known.is_none() && push.is_plain() {
             return self.line_up_at_once(push);
         }
-        let lane = push.lane.as_deref().and_then(|key| self.lanes.open(key));
-        let at = match reserved {
+        let lane = push.lane.take();
+        let at = match known {
             Some(at) => {
-                if let Some(slot) = self.slab.get_mut(at) {
-                    slot.body = push.body;
-                }
+                let Some(slot) = self.slab.get_mut(at).filter(|slot| slot.phase == Phase::Reserved) else {
+                    return Applied::Moot;
+                };
+                slot.body = push.body;
                 at
             }
             // In recovery nobody reserved.
@@ -65,49 +63,31 @@ impl<B> State<B> {
                     self.dedups.take(dedup, push.seq);
                 }
                 self.counts.enter(Phase::Reserved, push.priority);
-                let Push { seq, id, priority, eligible_at, max_attempts, dedup, expires_at, body, lane: _ } = push;
-                let bare = Push {
-                    seq,
-                    id,
-                    priority,
-                    eligible_at,
-                    max_attempts,
-                    dedup,
-                    expires_at,
-                    body: (),
-                    lane: None,
-                };
-                let Some(at) = self.slab.insert(self.slot_of(&bare, body)) else { return Applied::Moot };
+                let Some(at) = self.slab.insert(slot_of(push)) else { return Applied::Moot };
                 at
             }
         };
-        if let (Some(slot), Some(lane)) = (self.slab.get_mut(at), lane) {
-            slot.lane = Some(lane);
+        self.accept(at, lane.as_deref());
+        Applied::Done
+    }
+
+    /// The step of a push, for who knows where what it reserved is: the item there stands from now on, in the lane of this key
+    /// where it has one.
+    pub(crate) fn accept(&mut self, at: u32, lane: Option<&str>) {
+        let lane = lane.and_then(|key| self.lanes.open(key));
+        let Some(slot) = self.slab.get_mut(at) else { return };
+        if lane.is_some() {
+            slot.lane = lane;
             slot.extra_mut();
         }
-        self.bytes += self.slab.get(at).map_or(0, Slot::weight);
+        self.bytes += slot.weight();
         self.stand(at);
-        Applied::Done
     }
 
     /// Most of what a replay tells of: nobody reserved it, and it stands in the order of its level alone.
     fn line_up_at_once(&mut self, push: Push<B>) -> Applied<B> {
-        let Push { seq, id, priority, eligible_at, max_attempts, body, .. } = push;
-        let slot = Slot {
-            seq,
-            eligible_at,
-            id,
-            body,
-            token: 0,
-            attempts: 0,
-            max_attempts: max_attempts.max(1),
-            priority,
-            phase: Phase::Waiting,
-            has_twins: false,
-            lane: None,
-            until: Until::NEVER,
-            extra: None,
-        };
+        let (seq, priority) = (push.seq, push.priority);
+        let slot = Slot { phase: Phase::Waiting, ..slot_of(push) };
         let weight = slot.weight();
         self.next_seq = self.next_seq.max(seq + 1);
         let Some(at) = self.slab.insert(slot) else { return Applied::Moot };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_core::Instant;
 
-use super::{Counts, Hold, Id, Millis, Phase, Push, Refusal, Slot, State, UPKEEP_MAX};
+use super::{Counts, Hold, Id, Millis, Phase, Push, Refusal, Slot, State, UPKEEP_MAX, slab::Name};
 
 impl<B> State<B> {
     /// The seq of the next push.
@@ -114,8 +114,20 @@ impl<B> State<B> {
     /// Why a push would not be accepted, but for want of room. `done` are gone by then, and with them their claims to ids
     /// and keys.
     pub(crate) fn refusal(&self, push: &Push<B>, unique_ids: bool, done: &[u64], now: Millis) -> Option<Refusal> {
+        self.refusal_of(self.slab.name(&push.id), push, unique_ids, done, now)
+    }
+
+    /// The same where its id was looked up before.
+    pub(super) fn refusal_of(
+        &self,
+        name: Name,
+        push: &Push<B>,
+        unique_ids: bool,
+        done: &[u64],
+        now: Millis,
+    ) -> Option<Refusal> {
         let of_id = unique_ids
-            .then(|| self.slab.by_id(&push.id, |phase| phase != Phase::Dead, done))
+            .then(|| self.slab.by_name(&push.id, name, |phase| phase != Phase::Dead, done))
             .flatten();
         if let Some(slot) = of_id.and_then(|at| self.slab.get(at)) {
             return Some(Refusal::Duplicate { id: slot.id.clone() });

@@ -1,7 +1,8 @@
 //! The scheduler: what stands where, and who is next. Pure: no clock, no disk, no lock.
 //!
 //! [`State::apply`] is the only thing that moves an item, live and in recovery, so that a queue that was opened again is the
-//! queue that was closed. Everything else asks, or reserves what a step that is on its way to disk will take.
+//! queue that was closed; [`State::accept`] is the part of it that a push needs whose place is known. Everything else asks, or
+//! reserves what a step that is on its way to disk will take.
 //!
 //! ```text
 //! push ─▶ Reserved ─▶ Waiting ⇄ Leased ─▶ done        Waiting: ready from its time on; Behind: behind its lane's head

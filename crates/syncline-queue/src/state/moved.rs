@@ -2,7 +2,7 @@
 
 use syncline_core::port::DeadReason;
 
-use super::{Applied, Dedup, Millis, Phase, Push, Slot, State};
+use super::{Applied, Dedup, Millis, Phase, Push, Slot, State, reserve::slot_of};
 
 /// All that is known of an item. Where an item is not there, this makes it what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,25 +87,14 @@ impl<B> State<B> {
     }
 
     fn make(&mut self, moved: Moved<B>) -> Applied<B> {
-        let Moved { push, attempts, token, lane_place, holds_key, errors, stand } = moved;
-        let Push { seq, id, priority, eligible_at, max_attempts, lane, dedup, expires_at, body } = push;
+        let Moved { mut push, attempts, token, lane_place, holds_key, errors, stand } = moved;
+        let (seq, priority, eligible_at, lane) = (push.seq, push.priority, push.eligible_at, push.lane.take());
         self.next_seq = self.next_seq.max(seq + 1);
         self.token = self.token.max(token);
-        if let Some(dedup) = &dedup {
+        if let Some(dedup) = &push.dedup {
             self.take_key(dedup, seq, holds_key);
         }
-        let bare = Push {
-            seq,
-            id,
-            priority,
-            eligible_at,
-            max_attempts,
-            lane: None,
-            dedup,
-            expires_at,
-            body: (),
-        };
-        let mut slot = Slot { token, attempts, ..self.slot_of(&bare, body) };
+        let mut slot = Slot { token, attempts, ..slot_of(push) };
         let is_dead = matches!(stand, Stand::Dead(..));
         let has_extra = slot.extra.is_some() || lane.is_some() || lane_place != eligible_at;
         if has_extra || !errors.is_empty() || is_dead {

@@ -34,6 +34,14 @@ pub(crate) struct Slab<B> {
     last: Cell<u32>,
 }
 
+/// An id as it was looked up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Name {
+    hash: u64,
+    /// The newest item that has it.
+    newest: Option<u32>,
+}
+
 #[derive(Debug)]
 enum Place<B> {
     Taken(Slot<B>),
@@ -103,7 +111,12 @@ impl<B> Slab<B> {
 
     /// The newest item of `id` in a phase that is fit, beside those of the seqs `but`.
     pub(crate) fn by_id(&self, id: &Id, is_fit: impl Fn(Phase) -> bool, but: &[u64]) -> Option<u32> {
-        let newest = self.newest(id)?;
+        self.by_name(id, self.name(id), is_fit, but)
+    }
+
+    /// The same where the id was looked up before.
+    pub(crate) fn by_name(&self, id: &Id, name: Name, is_fit: impl Fn(Phase) -> bool, but: &[u64]) -> Option<u32> {
+        let newest = name.newest?;
         self.last.set(newest);
         let slot = self.get(newest)?;
         if is_fit(slot.phase) && !but.contains(&slot.seq) {
@@ -114,7 +127,7 @@ impl<B> Slab<B> {
 
     /// The item of `id` that is in hand under this lease.
     pub(crate) fn under(&self, id: &Id, token: u64) -> Option<u32> {
-        let newest = self.newest(id)?;
+        let newest = self.name(id).newest?;
         self.last.set(newest);
         let slot = self.get(newest)?;
         if slot.phase == Phase::Leased && slot.token == token {
@@ -123,9 +136,11 @@ impl<B> Slab<B> {
         if slot.has_twins { self.twins.under(id, token) } else { None }
     }
 
-    fn newest(&self, id: &Id) -> Option<u32> {
-        self.by_id
-            .find(self.hasher.hash_one(id), |at| self.get(at).is_some_and(|slot| slot.id == *id))
+    /// Looks an id up.
+    pub(crate) fn name(&self, id: &Id) -> Name {
+        let hash = self.hasher.hash_one(id);
+        let newest = self.by_id.find(hash, |at| self.get(at).is_some_and(|slot| slot.id == *id));
+        Name { hash, newest }
     }
 
     /// An item stands in `phase` from now on.
@@ -158,18 +173,32 @@ impl<B> Slab<B> {
 
     /// Puts an item in; `None` when there is no number left.
     pub(crate) fn insert(&mut self, slot: Slot<B>) -> Option<u32> {
+        if !self.defers_ids {
+            let name = self.name(&slot.id);
+            return self.insert_as(name, slot);
+        }
         let seq = slot.seq;
         let at = self.place(slot)?;
         self.by_seq.insert(seq, at);
-        if !self.defers_ids && self.join_twins(at) {
-            let Self { places, by_id, hasher, .. } = self;
-            let hash_of = |at: u32| {
-                #[cfg(test)]
-                super::cost_tests::visit();
-                places.get(at).and_then(Place::slot).map_or(0, |slot| hasher.hash_one(&slot.id))
-            };
-            by_id.insert(hash_of(at), at, hash_of);
+        Some(at)
+    }
+
+    /// The same where its id was looked up before.
+    pub(crate) fn insert_as(&mut self, name: Name, slot: Slot<B>) -> Option<u32> {
+        let seq = slot.seq;
+        let at = self.place(slot)?;
+        self.by_seq.insert(seq, at);
+        if let Some(other) = name.newest {
+            self.join_twins(other, at);
+            return Some(at);
         }
+        let Self { places, by_id, hasher, .. } = self;
+        let hash_of = |at: u32| {
+            #[cfg(test)]
+            super::cost_tests::visit();
+            places.get(at).and_then(Place::slot).map_or(0, |slot| hasher.hash_one(&slot.id))
+        };
+        by_id.insert(name.hash, at, hash_of);
         Some(at)
     }
 
@@ -182,7 +211,10 @@ impl<B> Slab<B> {
     pub(crate) fn index_ids(&mut self) {
         if std::mem::take(&mut self.defers_ids) {
             for twin in self.index_firsts() {
-                self.join_twins(twin);
+                let other = self.get(twin).and_then(|slot| self.name(&slot.id).newest);
+                if let Some(other) = other {
+                    self.join_twins(other, twin);
+                }
             }
         }
     }
@@ -240,9 +272,8 @@ impl<B> Slab<B> {
         Some(slot)
     }
 
-    /// A new item joins the others of its id; `true` where there is none.
-    fn join_twins(&mut self, at: u32) -> bool {
-        let Some(other) = self.get(at).and_then(|slot| self.newest(&slot.id)) else { return true };
+    /// A new item joins the others of its id, of which `other` is the newest.
+    fn join_twins(&mut self, other: u32, at: u32) {
         let Self { places, twins, .. } = self;
         for twin in [other, at] {
             if let Some(slot) = places.get_mut(twin).and_then(Place::slot_mut) {
@@ -254,7 +285,6 @@ impl<B> Slab<B> {
         if seq(at) > seq(other) {
             self.rename(other, at);
         }
-        false
     }
 
     /// An item leaves its id to the others that have it.

@@ -89,6 +89,15 @@ impl Body {
         }
     }
 
+    /// What its pusher gave stands in a record by now, where `arrived` says. It stays in memory too, or is there alone.
+    pub(crate) fn come_home(&mut self, arrived: &Self, stays: bool) {
+        if stays && matches!(self.kept, Kept::Memory(_)) {
+            self.home = arrived.home;
+        } else {
+            self.clone_from(arrived);
+        }
+    }
+
     /// Takes the content into memory: that of `other`, where it is there, or a copy of what stands in its `record`.
     pub(crate) fn take_in(&mut self, other: Option<&Self>, record: &[u8]) {
         match (other.map(|other| &other.kept), self.spot()) {
@@ -141,6 +150,17 @@ mod tests {
         assert_eq!((body.len(), body.in_memory(), body.spot()), (20, 20, None));
         assert_eq!(body.bytes().unwrap(), vec![7; 20]);
         assert!(record.try_into_mut().is_ok(), "the record is nobody's any more");
+    }
+
+    #[test]
+    fn content_that_comes_home_stays_in_memory_or_is_in_its_record_alone() {
+        let arrived = Body::on_disk(3, 8, 2);
+        for (stays, in_memory) in [(true, 2), (false, 0)] {
+            let mut body = Body::new(&[1, 2]);
+            body.come_home(&arrived, stays);
+            assert_eq!((body.home(), body.len(), body.in_memory()), (3, 2, in_memory));
+            assert_eq!(body.spot(), if stays { None } else { arrived.spot() });
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use syncline_core::{
     },
 };
 
-use super::{body::Body, history::History, list, plan, time::QueueClock};
+use super::{body::Body, history::History, list, new::New, plan, time::QueueClock};
 use crate::state::{Applied, Entry, Hold, Millis, Phase, State};
 
 /// Most that one call of upkeep does before it says that there is more.
@@ -60,10 +60,15 @@ impl MemoryQueueStorage {
     }
 
     /// As [`QueueStorage::push`].
-    pub(crate) fn push_now(&self, items: &[NewItem], admission: Admission, now: Moment) -> Result<Vec<Pushed>> {
+    pub(crate) fn push_now<'a>(
+        &self,
+        items: impl ExactSizeIterator<Item = New<'a>> + Clone,
+        admission: Admission,
+        now: Moment,
+    ) -> Result<Vec<Pushed>> {
         let mut shared = self.shared();
         let time = shared.clock.at(now);
-        shared.push(items, admission, time)
+        plan::accept(&mut shared.state, items, admission, time)
     }
 
     /// As [`QueueStorage::claim`].
@@ -101,14 +106,6 @@ impl MemoryQueueStorage {
 }
 
 impl Shared {
-    fn push(&mut self, items: &[NewItem], admission: Admission, time: Millis) -> Result<Vec<Pushed>> {
-        let reserved = plan::reserve(&mut self.state, items, admission, time)?;
-        for entry in reserved.entries {
-            self.state.apply(entry);
-        }
-        Ok(reserved.told)
-    }
-
     fn settle(&mut self, settlement: &Settlement, time: Millis) -> Result<Settled> {
         let (settled, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
         let Some(entry) = entry else { return Ok(settled) };
@@ -213,7 +210,7 @@ impl QueueStorage for MemoryQueueStorage {
         admission: Admission,
         now: Moment,
     ) -> BoxFuture<'a, Result<Vec<Pushed>>> {
-        Box::pin(async move { self.push_now(items, admission, now) })
+        Box::pin(async move { self.push_now(items.iter().map(New::from), admission, now) })
     }
 
     fn claim(&self, claim: Claim, now: Moment) -> BoxFuture<'_, Result<Handed>> {

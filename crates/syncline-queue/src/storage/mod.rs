@@ -6,14 +6,16 @@ mod history;
 mod journal;
 mod list;
 mod memory;
+mod new;
 mod plan;
 mod sight;
 mod taken_in;
 mod time;
 
 pub use journal::JournalQueueStorage;
-pub(crate) use journal::PAYLOAD_MEMORY_BYTES;
+pub(crate) use journal::{PAYLOAD_MEMORY_BYTES, PushUnderWay};
 pub use memory::MemoryQueueStorage;
+pub(crate) use new::New;
 pub(crate) use plan::is_at_capacity;
 pub(crate) use taken_in::TakenIn;
 pub(crate) use time::QueueClock;

@@ -1,6 +1,6 @@
 //! What a call does to a queue, as steps: decided on the state, carried out by whoever keeps it.
 
-use std::{error::Error as _, fmt, time::Duration};
+use std::{error::Error as _, fmt, ops::Range, time::Duration};
 
 use syncline_core::{
     Error, ErrorKind, Result, WallTime,
@@ -10,8 +10,8 @@ use syncline_core::{
     },
 };
 
-use super::{body::Body, sight::Sight};
-use crate::state::{Dedup, Entry, Hold, Millis, Phase, Push, Refusal, Slot, State};
+use super::{body::Body, new::New, sight::Sight};
+use crate::state::{Entry, Hold, Millis, Phase, Push, Refusal, Slot, State};
 
 /// Most items that one call of upkeep takes back or buries.
 const REAP_MAX: usize = 64;
@@ -28,8 +28,11 @@ const ERROR_BYTES_MAX: usize = 1_024;
 /// Items that were reserved, and what their caller is told.
 #[derive(Debug, Default)]
 pub(crate) struct Reserved {
+    /// The steps that accept them, for who asked for them.
     pub(crate) entries: Vec<Entry<Body>>,
     pub(crate) told: Vec<Pushed>,
+    /// The seqs of all of them: nobody else reserves meanwhile.
+    seqs: Range<u64>,
     /// Items that end in the same step and whose keys were taken over.
     keys_of: Vec<u64>,
 }
@@ -38,10 +41,31 @@ impl Reserved {
     pub(crate) fn extend(&mut self, more: Self) {
         self.entries.extend(more.entries);
         self.keys_of.extend(more.keys_of);
+        if self.seqs.is_empty() {
+            self.seqs = more.seqs;
+        } else {
+            self.seqs.end = self.seqs.end.max(more.seqs.end);
+        }
+    }
+
+    /// Whether nothing was.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seqs.is_empty()
+    }
+
+    /// They are accepted: nothing is to be given back any more.
+    pub(crate) fn keep(&mut self) {
+        (self.seqs, self.keys_of) = (0..0, Vec::new());
+    }
+
+    /// The seqs of those of `items` that were reserved.
+    pub(crate) fn of<T>(&self, items: impl Iterator<Item = T>) -> impl Iterator<Item = (u64, T)> {
+        let kept = items.zip(&self.told).filter(|(_, told)| **told == Pushed::Inserted);
+        self.seqs.clone().zip(kept.map(|(item, _)| item))
     }
 }
 
-/// Reserves what fits of `items`: all that is new, or nothing.
+/// Reserves what fits of `items`: all that is new, or nothing. Makes the steps that accept them.
 ///
 /// # Errors
 ///
@@ -67,25 +91,44 @@ pub(crate) fn reserve_after(
     admission: Admission,
     now: Millis,
 ) -> Result<Reserved> {
-    let mut reserved = Reserved {
-        entries: Vec::with_capacity(items.len()),
-        told: Vec::with_capacity(items.len()),
-        keys_of: Vec::new(),
-    };
+    let mut entries = Vec::with_capacity(items.len());
+    let news = items.iter().map(New::from);
+    let reserved = reserve_each(state, done, news, admission, now, |state, at, new, seq| {
+        let body = state.body_mut(at).map(|body| body.clone()).unwrap_or_default();
+        let lane = new.partition.map(Into::into);
+        entries.push(Entry::Push(Box::new(Push { lane, ..new.to_push(seq, now, body) })));
+    })?;
+    Ok(Reserved { entries, ..reserved })
+}
+
+/// The same, calling `taken` for each that is new, with where it is and its seq, instead of making steps.
+///
+/// # Errors
+///
+/// As [`reserve`]: then nothing is reserved, whatever `taken` was called for.
+pub(crate) fn reserve_each<'a>(
+    state: &mut State<Body>,
+    done: &[u64],
+    items: impl ExactSizeIterator<Item = New<'a>>,
+    admission: Admission,
+    now: Millis,
+    mut taken: impl FnMut(&mut State<Body>, u32, &New<'a>, u64),
+) -> Result<Reserved> {
+    let first = state.next_seq();
+    let mut reserved = Reserved { told: Vec::with_capacity(items.len()), seqs: first..first, ..Reserved::default() };
     for item in items {
-        let push = push_of(item, state.next_seq(), now);
+        let seq = reserved.seqs.end;
+        let push = item.to_push(seq, now, Body::new(item.body));
         let refusal = if state.counts().live() >= admission.capacity {
             // A duplicate takes no room.
-            match state.refusal(&push, admission.unique_ids, done, now) {
-                Some(refusal) => refusal,
-                None => return Err(give_back(state, &reserved, full(admission.capacity))),
-            }
+            state.refusal(&push, admission.unique_ids, done, now).unwrap_or(Refusal::Full)
         } else {
-            match state.reserve_after(done, &push, push.body.clone(), admission.unique_ids, now) {
-                Ok(key_of) => {
+            match state.reserve_after(done, push, admission.unique_ids, now) {
+                Ok((at, key_of)) => {
+                    reserved.seqs.end += 1;
                     reserved.keys_of.extend(key_of);
-                    reserved.entries.push(Entry::Push(Box::new(push)));
                     reserved.told.push(Pushed::Inserted);
+                    taken(state, at, &item, seq);
                     continue;
                 }
                 Err(refusal) => refusal,
@@ -99,12 +142,36 @@ pub(crate) fn reserve_after(
     Ok(reserved)
 }
 
+/// Accepts items at once: all that are new, or nothing.
+///
+/// # Errors
+///
+/// As [`reserve`].
+pub(crate) fn accept<'a>(
+    state: &mut State<Body>,
+    items: impl ExactSizeIterator<Item = New<'a>> + Clone,
+    admission: Admission,
+    now: Millis,
+) -> Result<Vec<Pushed>> {
+    let room = admission.capacity.saturating_sub(state.counts().live()).min(state.places_left());
+    if items.len() as u64 <= room {
+        // None will be refused for want of room: so nothing of it has to be given back.
+        let accept = |state: &mut State<Body>, at: u32, new: &New<'a>, _: u64| state.accept(at, new.partition);
+        return Ok(reserve_each(state, &[], items, admission, now, accept)?.told);
+    }
+    let reserved = reserve_each(state, &[], items.clone(), admission, now, |_, _, _, _| ())?;
+    for (seq, new) in reserved.of(items) {
+        if let Some(at) = state.reserved(seq) {
+            state.accept(at, new.partition);
+        }
+    }
+    Ok(reserved.told)
+}
+
 /// Gives back what was reserved; returns the error that it failed with.
 pub(crate) fn give_back(state: &mut State<Body>, reserved: &Reserved, error: Error) -> Error {
-    for entry in &reserved.entries {
-        if let Entry::Push(push) = entry {
-            state.release(push.seq);
-        }
+    for seq in reserved.seqs.clone() {
+        state.release(seq);
     }
     for seq in &reserved.keys_of {
         state.retake_key(*seq);
@@ -305,24 +372,6 @@ fn claimed_of(state: &State<Body>, slot: &Slot<Body>) -> Sight<Claimed> {
 pub(crate) fn errors_of(slot: &Slot<Body>) -> Vec<String> {
     let errors = slot.extra.as_ref().map_or(&[][..], |extra| &extra.errors);
     errors.iter().map(|error| error.as_ref().to_owned()).collect()
-}
-
-fn push_of(item: &NewItem, seq: u64, now: Millis) -> Push<Body> {
-    let window = |key: &syncline_core::port::DedupKey| u64::try_from(key.window.as_millis()).unwrap_or(u64::MAX);
-    Push {
-        seq,
-        id: item.id.as_str().into(),
-        priority: item.priority,
-        eligible_at: item.due.map_or(now, |due| due.as_millis().max(now)),
-        max_attempts: item.max_attempts,
-        lane: item.partition.as_deref().map(Into::into),
-        dedup: item
-            .dedup
-            .as_ref()
-            .map(|dedup| Dedup { key: dedup.key.as_str().into(), until: now.saturating_add(window(dedup)) }),
-        expires_at: item.expires_at.map(WallTime::as_millis),
-        body: Body::new(&item.body),
-    }
 }
 
 /// The beginning of an error, cut between characters.

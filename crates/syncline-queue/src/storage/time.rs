@@ -45,7 +45,9 @@ impl QueueClock {
     /// The time at `now` by the steady clock alone.
     fn carried(&self, now: Instant) -> Millis {
         let passed = self.seen.map_or(Duration::ZERO, |seen| now.saturating_since(seen));
-        self.latest.saturating_add(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
+        // Every call asks this: `as_millis` would reckon with 128 bits.
+        let millis = passed.as_secs().saturating_mul(1_000).saturating_add(passed.subsec_millis().into());
+        self.latest.saturating_add(millis)
     }
 }
 

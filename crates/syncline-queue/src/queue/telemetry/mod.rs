@@ -79,13 +79,8 @@ impl Inner {
 
     /// Carries out a call.
     #[cfg(not(feature = "tracing"))]
-    pub(super) async fn traced<T>(
-        &self,
-        _op: Op,
-        _about: About<'_>,
-        call: impl Future<Output = QueueResult<T>>,
-    ) -> QueueResult<T> {
-        call.await
+    pub(super) fn traced<T, C: Future<Output = QueueResult<T>>>(&self, _op: Op, _about: About<'_>, call: C) -> C {
+        call
     }
 
     /// Carries out a handler's work on `item`, in a span that is linked to the one in which it was pushed.
@@ -121,4 +116,13 @@ pub(super) fn with_trace(item: &SyncItem) -> Cow<'_, SyncItem> {
         return Cow::Owned(item);
     }
     Cow::Borrowed(item)
+}
+
+/// The same of several.
+pub(super) fn with_traces(items: &[SyncItem]) -> Cow<'_, [SyncItem]> {
+    #[cfg(feature = "otel")]
+    if items.iter().any(|item| trace_context::carried(item).is_some()) {
+        return items.iter().map(|item| with_trace(item).into_owned()).collect();
+    }
+    Cow::Borrowed(items)
 }

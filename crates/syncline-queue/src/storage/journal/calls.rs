@@ -4,45 +4,81 @@ use syncline_core::{
     ErrorKind, Result,
     port::{Admission, Moment, NewItem, Pushed, Reaped, Settled, Settlement},
 };
-use syncline_journal::Durability;
+use syncline_journal::{Commit, Durability};
 
-use super::{JournalQueueStorage, carried_out, codec::Record, plan, planted, steps::seq_of};
+use super::{
+    JournalQueueStorage, carried_out,
+    codec::{self, Record},
+    plan::{self, Reserved},
+    planted,
+    steps::seq_of,
+};
 use crate::{
     state::{Entry, Millis, Phase},
-    storage::body::Body,
+    storage::{New, body::Body},
 };
 
-impl JournalQueueStorage {
-    pub(super) async fn push_all(&self, items: &[NewItem], admission: Admission, now: Moment) -> Result<Vec<Pushed>> {
-        let (mut reserved, commit) = {
-            let mut inner = self.inner();
-            let time = inner.clock.at(now);
-            let mut reserved = plan::reserve(&mut inner.state, items, admission, time)?;
-            let record = Record { is_ahead: false, time, entries: std::mem::take(&mut reserved.entries) };
-            let durability = if planted!(self, AckPushBeforeSync) {
-                Durability::Buffered
-            } else {
-                self.durability
-            };
-            let commit = self.submit(&inner, &record, durability);
-            reserved.entries = record.entries;
-            (reserved, commit)
-        };
+/// A push that was handed over, or refused by the journal.
+#[must_use = "what it reserved is given back where it is waited for"]
+pub(crate) struct PushUnderWay {
+    reserved: Reserved,
+    commit: Result<Option<Commit>>,
+}
+
+impl PushUnderWay {
+    /// Waits until it was carried out, and says what became of each item.
+    ///
+    /// # Errors
+    ///
+    /// What the journal says: what was reserved is given back.
+    pub(crate) async fn carried_out(self, storage: &JournalQueueStorage) -> Result<Vec<Pushed>> {
+        let Self { reserved, commit } = self;
         let kept = match commit {
             Ok(commit) => carried_out(commit).await,
             Err(error) => Err(error),
         };
-        match kept {
-            Ok(()) => Ok(std::mem::take(&mut reserved.told)),
-            Err(error) => {
-                let error = plan::give_back(&mut self.inner().state, &reserved, error);
-                if error.kind() == ErrorKind::Full {
-                    self.inner().forget_ends_below(u64::MAX);
-                    self.shared.tell_needed(&self.stream);
-                }
-                Err(error)
-            }
+        let Err(error) = kept else { return Ok(reserved.told) };
+        let error = plan::give_back(&mut storage.inner().state, &reserved, error);
+        if error.kind() == ErrorKind::Full {
+            storage.inner().forget_ends_below(u64::MAX);
+            storage.shared.tell_needed(&storage.stream);
         }
+        Err(error)
+    }
+}
+
+impl JournalQueueStorage {
+    pub(super) async fn push_all(&self, items: &[NewItem], admission: Admission, now: Moment) -> Result<Vec<Pushed>> {
+        self.begin_push(items.iter().map(New::from), admission, now)?.carried_out(self).await
+    }
+
+    /// Begins to push items, which are not needed any more once this returned. What is reserved for them is given back by
+    /// whoever [waits](PushUnderWay::carried_out), or not at all: the record may be written though nobody waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](ErrorKind::Full) when they do not all fit: nothing is reserved then.
+    pub(crate) fn begin_push<'a>(
+        &self,
+        items: impl ExactSizeIterator<Item = New<'a>> + Clone,
+        admission: Admission,
+        now: Moment,
+    ) -> Result<PushUnderWay> {
+        let durability = if planted!(self, AckPushBeforeSync) {
+            Durability::Buffered
+        } else {
+            self.durability
+        };
+        let bytes = items.clone().map(|new| new.id.len() + new.body.len()).sum();
+        let mut inner = self.inner();
+        let time = inner.clock.at(now);
+        let mut pushes = codec::Pushes::new(time, items.len(), bytes);
+        let reserved = plan::reserve_each(&mut inner.state, &[], items, admission, time, |_, _, new, seq| {
+            pushes.add(seq, new);
+        })?;
+        let handed_over = |pushes| self.shared.hand_over_pushes(&self.stream, &inner, pushes, durability);
+        let commit = pushes.finish().map(handed_over).transpose();
+        Ok(PushUnderWay { reserved, commit })
     }
 
     pub(super) async fn settle_all(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Settled>> {

@@ -8,13 +8,13 @@ use syncline_core::{
 };
 
 use super::{
-    codec::{self, Record, Step},
+    codec::{Arriving, Read, Reading, Record},
     moving::Sweep,
     plan,
     steps::seq_of,
 };
 use crate::{
-    state::{Applied, Dedup, Ended, Entry, Millis, Phase, Push, State},
+    state::{Applied, Dedup, Ended, Entry, Millis, State},
     storage::{body::Body, history::History, time::QueueClock},
 };
 
@@ -60,37 +60,29 @@ impl Inner {
         inner
     }
 
-    /// Takes in a record that is as durable as it was asked to be, and was read from `payload`.
-    pub(super) fn land(&mut self, seq: u64, record: Record, payload: &[u8]) {
-        self.reach(seq, record.is_ahead, record.time);
-        if self.is_live && record.is_ahead {
-            return;
-        }
-        for entry in record.entries {
-            self.take(entry, seq, payload, record.time);
-        }
-    }
-
-    /// Takes in a record of a replay as it is read. Where it cannot be, nothing of all this is used.
+    /// Takes in a record that is as durable as it was asked to be, and is read from `payload`. One of a replay that cannot be
+    /// read ends the queue: nothing of all this is used then. This process wrote those of its own life.
     ///
     /// # Errors
     ///
-    /// As [`codec::decode`].
-    pub(super) fn learn(&mut self, seq: u64, payload: &[u8]) -> Result<()> {
-        let steps = codec::steps(payload, seq)?;
-        let time = steps.time;
-        self.reach(seq, steps.is_ahead, time);
-        let mut pushed = 0;
+    /// As its steps have them.
+    pub(super) fn land(&mut self, seq: u64, record: Reading<'_>, payload: &[u8]) -> Result<()> {
+        let Reading { is_ahead, time, steps } = record;
+        self.reach(seq, is_ahead, time);
+        if self.is_live && is_ahead {
+            return Ok(());
+        }
+        let mut arrived = 0;
         for step in steps {
             match step? {
-                Step::Push(push) => pushed += u32::from(self.take_push(push, payload)),
-                Step::Other(entry) => {
-                    self.need(seq, std::mem::take(&mut pushed));
+                Read::Push(push) => arrived += u32::from(self.arrive(&push, payload)?),
+                Read::Other(entry) => {
+                    self.need(seq, std::mem::take(&mut arrived));
                     self.take(entry, seq, payload, time);
                 }
             }
         }
-        self.need(seq, pushed);
+        self.need(seq, arrived);
         Ok(())
     }
 
@@ -115,23 +107,40 @@ impl Inner {
         }
     }
 
-    /// Takes a push of a replay; returns whether the record is needed for it.
-    fn take_push(&mut self, mut push: Push<Body>, payload: &[u8]) -> bool {
-        self.keep_in_memory(push.seq, &mut push.body, payload);
-        let (bytes, in_memory) = (push.body.len(), push.body.in_memory());
-        if self.state.push(push) != Applied::Done {
-            return false;
-        }
-        self.body_bytes += bytes;
+    /// Accepts an item that is pushed; returns whether the record is needed for it.
+    fn arrive(&mut self, arriving: &Arriving<'_>, payload: &[u8]) -> Result<bool> {
+        // In a replay nobody reserved, and looking for each item would take as long as putting it in.
+        let reserved = if self.is_live { self.state.reserved(arriving.seq) } else { None };
+        let stays = self.in_memory + arriving.body.len() <= self.in_memory_max;
+        let in_memory = if let Some(at) = reserved {
+            let lane = arriving.lane()?;
+            let Some(body) = self.state.body_mut(at) else { return Ok(false) };
+            body.come_home(&arriving.body, stays);
+            let in_memory = body.in_memory();
+            self.state.accept(at, lane);
+            in_memory
+        } else {
+            let mut push = arriving.to_push()?;
+            if stays {
+                push.body.take_in(None, payload);
+            }
+            let in_memory = push.body.in_memory();
+            if self.state.push(push) != Applied::Done {
+                return Ok(false);
+            }
+            in_memory
+        };
+        self.body_bytes += arriving.body.len();
         self.in_memory += in_memory;
-        true
+        Ok(true)
     }
 
-    /// Takes a step and keeps account of the records that are needed.
+    /// Takes a step of an item that arrived before, and keeps account of the records that are needed.
     fn step(&mut self, mut entry: Entry<Body>, payload: &[u8], time: Millis) {
-        self.settling.remove(&seq_of(&entry).unwrap_or(u64::MAX));
+        if let Some(seq) = seq_of(&entry) {
+            self.settling.remove(&seq);
+        }
         let arrived = match &mut entry {
-            Entry::Push(push) => Some((push.seq, &mut push.body)),
             // Its end was carried out while its copy was on its way.
             Entry::Move(moved) if self.is_live && self.state.of_seq(moved.push.seq).is_none() => return,
             Entry::Move(moved) => Some((moved.push.seq, &mut moved.push.body)),
@@ -203,14 +212,12 @@ impl Inner {
         }
     }
 
-    /// Takes what an item carries that arrives into memory, where there is room for it: that of its pusher, or of the item
-    /// that is moved, is there already.
+    /// Takes what a moved item carries into memory, where there is room for it: that of an item that is there is counted.
     fn keep_in_memory(&self, seq: u64, body: &mut Body, payload: &[u8]) {
-        // In a replay nobody pushes, and looking for each item would take as long as putting it in.
+        // In a replay looking for each item would take as long as putting it in.
         let known = self.is_live.then(|| self.state.of_seq(seq)).flatten();
         let known = known.filter(|slot| slot.body.as_slice().is_some());
-        let is_counted = known.is_some_and(|slot| slot.phase != Phase::Reserved);
-        if is_counted || self.in_memory + body.len() <= self.in_memory_max {
+        if known.is_some() || self.in_memory + body.len() <= self.in_memory_max {
             body.take_in(known.map(|slot| &slot.body), payload);
         }
     }
@@ -289,19 +296,21 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::codec, *};
 
     /// What went wrong: a claim that overtook a push whose sync still ran let the journal drop what came before the claim, and
     /// with it the push that was answered a moment later.
     #[test]
     fn a_record_that_overtakes_a_push_does_not_let_it_go() {
         let mut inner = Inner { is_live: true, ..Inner::default() };
-        let record = |is_ahead| Record { is_ahead, time: 1, entries: Vec::new() };
-        inner.land(9, record(false), &[]);
-        inner.land(11, record(true), &[]);
-        assert_eq!(inner.needed_from(), 10);
-        inner.land(10, record(false), &[]);
-        inner.land(12, record(false), &[]);
-        assert_eq!(inner.needed_from(), 13);
+        let mut land = |seq, is_ahead| {
+            let bytes = codec::encode(&Record { is_ahead, time: 1, entries: Vec::new() }).unwrap();
+            inner.land(seq, codec::open(&bytes, seq).unwrap(), &bytes).unwrap();
+            inner.needed_from()
+        };
+        land(9, false);
+        assert_eq!(land(11, true), 10);
+        land(10, false);
+        assert_eq!(land(12, false), 13);
     }
 }

@@ -47,6 +47,7 @@ use syncline_core::{
 };
 use syncline_journal::{Commit, Config, Durability, Journal, Opened, Owner, Stream};
 
+pub(crate) use self::calls::PushUnderWay;
 use self::{
     inner::Inner,
     owner::{Handing, Shared},

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use bytes::Bytes;
 use syncline_core::{Result, port::Retention};
 use syncline_journal::{Commit, Durability, Owner, Reservation, Seq, Stream};
 
@@ -36,7 +37,7 @@ pub(super) struct Handing {
     /// Whether it may use what a full disk keeps for what frees space.
     pub(super) is_essential: bool,
     /// What goes with it, and is given up once it was carried out or refused.
-    pub(super) mark: Box<dyn Reservation>,
+    pub(super) mark: Option<Box<dyn Reservation>>,
 }
 
 impl Shared {
@@ -63,15 +64,33 @@ impl Shared {
         if record.entries.is_empty() {
             return Ok(None);
         }
-        let bytes = codec::encode(record)?;
-        self.appended_bytes.fetch_add(bytes.len() as u64, Relaxed);
+        self.append(stream, codec::encode(record)?, handing).map(Some)
+    }
+
+    /// Hands the bytes of a record to the journal, as [`hand_over`](Self::hand_over) does.
+    fn append(&self, stream: &Stream, record: Bytes, handing: Handing) -> Result<Commit> {
+        self.appended_bytes.fetch_add(record.len() as u64, Relaxed);
         let mut transaction = stream.transaction();
         if handing.is_essential {
             transaction.essential();
         }
-        transaction.accompany(handing.mark);
-        transaction.stage(stream, bytes)?;
-        transaction.commit(handing.durability).map(Some)
+        if let Some(mark) = handing.mark {
+            transaction.accompany(mark);
+        }
+        transaction.stage(stream, record)?;
+        transaction.commit(handing.durability)
+    }
+
+    /// Hands pushes to the journal. Who decides on them holds the lock until this returned.
+    pub(super) fn hand_over_pushes(
+        &self,
+        stream: &Stream,
+        _decided_under: &Inner,
+        pushes: Bytes,
+        durability: Durability,
+    ) -> Result<Commit> {
+        // They are about new items, which no other record can be about before they are there.
+        self.append(stream, pushes, Handing { durability, is_essential: false, mark: None })
     }
 }
 
@@ -79,9 +98,9 @@ impl Owner for Shared {
     fn apply(&self, entry: syncline_journal::Entry) {
         let seq = entry.seq.get();
         let mut inner = self.inner();
-        match codec::decode(&entry.payload, seq) {
-            Ok(record) => {
-                inner.land(seq, record, &entry.payload);
+        let landed = codec::open(&entry.payload, seq).and_then(|record| inner.land(seq, record, &entry.payload));
+        match landed {
+            Ok(()) => {
                 drop(inner);
                 if let Some(bell) = self.bell.get() {
                     bell.carried_out();
@@ -97,7 +116,7 @@ impl Owner for Shared {
     fn recover(&self, seq: Seq, record: &[u8]) {
         let mut inner = self.inner();
         if inner.fault.is_none()
-            && let Err(error) = inner.learn(seq.get(), record)
+            && let Err(error) = codec::open(record, seq.get()).and_then(|read| inner.land(seq.get(), read, record))
         {
             inner.fault = Some(error.context(format!("record {seq} of the journal")));
         }

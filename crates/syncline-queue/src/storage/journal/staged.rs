@@ -24,7 +24,8 @@ struct Staged {
 
 impl Reservation for Staged {
     fn keep(mut self: Box<Self>) {
-        (self.reserved.entries, self.held) = (Vec::new(), Vec::new());
+        self.reserved.keep();
+        self.held.clear();
         if let Some(told) = self.told.take() {
             told();
         }
@@ -33,7 +34,7 @@ impl Reservation for Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        if self.reserved.entries.is_empty() && self.held.is_empty() {
+        if self.reserved.is_empty() && self.held.is_empty() {
             return;
         }
         let mut inner = self.shared.inner();
@@ -67,7 +68,7 @@ impl JournalQueueStorage {
             (plan::reserve(&mut inner.state, std::slice::from_ref(item), admission, time)?, time)
         };
         let pushed = reserved.told.pop().unwrap_or(Pushed::Inserted);
-        let record = Record { is_ahead: false, time, entries: reserved.entries.clone() };
+        let record = Record { is_ahead: false, time, entries: std::mem::take(&mut reserved.entries) };
         self.stage(transaction, record, (reserved, Vec::new()), told)?;
         Ok(pushed)
     }

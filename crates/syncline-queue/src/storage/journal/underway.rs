@@ -19,13 +19,18 @@ impl Underway {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The mark of a record about `seqs`, for its transaction: it goes once the record was carried out or refused.
-    pub(super) fn mark(self: &Arc<Self>, seqs: Vec<u64>) -> Box<dyn Reservation> {
+    /// The mark of a record about `seqs`, for its transaction: it goes once the record was carried out or refused. `None`
+    /// where it is about none.
+    pub(super) fn mark(self: &Arc<Self>, seqs: Vec<u64>) -> Option<Box<dyn Reservation>> {
+        if seqs.is_empty() {
+            return None;
+        }
         let mut items = self.items();
         for seq in &seqs {
             *items.entry(*seq).or_default() += 1;
         }
-        Box::new(Mark { underway: Arc::clone(self), seqs })
+        drop(items);
+        Some(Box::new(Mark { underway: Arc::clone(self), seqs }))
     }
 }
 
