@@ -16,6 +16,9 @@ use crate::{
 /// Most bytes of submissions in one frame, unless one submission alone is larger.
 const FRAME_BYTES_MAX: usize = 1_024 * 1_024;
 
+/// Submissions that are applied before the first of them is answered. Not all of a turn: the first would wait for thousands.
+const ANSWERS: usize = 64;
+
 /// Starts both, or none.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<Vec<rt::Thread>> {
     let mut threads = Vec::with_capacity(2);
@@ -218,13 +221,22 @@ fn sync(shared: &Shared) -> Result<()> {
     lock(&shared.log).finish_sync(&job, outcome).map(drop)
 }
 
-/// Applies each submission, then answers it: who has the answer sees its effects.
+/// Applies each submission, then answers it: who has the answer sees its effects. Many are applied before the first of them
+/// is answered: whoever is woken submits again, and would stand in the way of the owner that is told of the next one.
 fn answer(shared: &Shared, written: Vec<Written>) {
-    for Written { submission, settle, first, .. } in written {
-        let last = first + submission.records.len() as u64 - 1;
-        shared.owners.apply(submission, first);
-        settle.settle(Ok(Committed { first: Seq::new(first), last: Seq::new(last) }));
+    let mut written = written.into_iter();
+    while !written.as_slice().is_empty() {
+        let applied: Vec<_> = written.by_ref().take(ANSWERS).map(|written| apply(shared, written)).collect();
+        for (settle, committed) in applied {
+            settle.settle(Ok(committed));
+        }
     }
+}
+
+fn apply(shared: &Shared, Written { submission, settle, first, .. }: Written) -> (Settle, Committed) {
+    let last = first + submission.records.len() as u64 - 1;
+    shared.owners.apply(submission, first);
+    (settle, Committed { first: Seq::new(first), last: Seq::new(last) })
 }
 
 fn fail(shared: &Shared, written: Vec<Written>, error: &Error) {
