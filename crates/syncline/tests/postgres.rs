@@ -7,7 +7,9 @@ use serde_json::json;
 use syncline::{
     MockClock,
     port::Clock as _,
-    queue::{PostgresQueueConfig, PostgresQueueStorage, Priority, QueueConfig, QueueStorage, SyncItem, SyncQueue},
+    queue::{
+        ItemStatus, PostgresQueueConfig, PostgresQueueStorage, Priority, QueueConfig, QueueStorage, SyncItem, SyncQueue,
+    },
     sql::postgres::QueueTime,
 };
 use syncline_core::rt;
@@ -60,5 +62,29 @@ async fn a_waiter_is_woken_by_what_another_process_pushes() {
         let popped = wait.await.unwrap().unwrap();
         assert_eq!(popped.id, n.to_string());
         here.mark_completed(&popped.id).await.unwrap();
+    }
+}
+
+/// What went wrong: what another process had completed was unknown here, and what was completed here was forgotten with the
+/// process.
+#[tokio::test]
+async fn what_one_process_ended_is_told_by_all() {
+    let url = PostgresServer::shared().unwrap().database().unwrap();
+    let clock = MockClock::new();
+    let (here, _) = queue(&url, &clock).await;
+    let (there, _) = queue(&url, &clock).await;
+    here.push_batch(vec![item("a"), item("b"), item("c")]).await.unwrap();
+    assert_eq!(there.pop().await.unwrap().unwrap().id, "a");
+    there.mark_completed("a").await.unwrap();
+    here.cancel("b").await.unwrap();
+    drop(there);
+    let (again, _) = queue(&url, &clock).await;
+    for one in [&here, &again] {
+        let ended = one.history(None, 9).await.unwrap().items;
+        let told: Vec<_> = ended.iter().map(|item| (item.id.as_str(), item.ending.to_string())).collect();
+        assert_eq!(told, [("b", "cancelled".to_owned()), ("a", "completed".to_owned())]);
+        assert_eq!(one.status("a").await.unwrap(), Some(ItemStatus::Completed));
+        assert_eq!(one.status("b").await.unwrap(), Some(ItemStatus::Cancelled));
+        assert_eq!(one.status("c").await.unwrap(), Some(ItemStatus::Pending));
     }
 }
