@@ -48,11 +48,12 @@ pub(crate) struct GateDisk {
     handles: Arc<Handles>,
 }
 
-/// How many files are open, and how many were at most.
+/// How many files are open, and how many were at most; and the bytes that were read.
 #[derive(Debug, Default)]
 struct Handles {
     now: AtomicUsize,
     most: AtomicUsize,
+    read: AtomicUsize,
 }
 
 type OnOpen = Box<dyn FnOnce(&str) + Send>;
@@ -89,6 +90,11 @@ impl GateDisk {
     /// How many files were open at once, at most.
     pub(crate) fn most_open(&self) -> usize {
         self.handles.most.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that were read of all files.
+    pub(crate) fn bytes_read(&self) -> usize {
+        self.handles.read.load(Ordering::Relaxed)
     }
 
     /// Calls `hook` before the next segment is opened for reading.
@@ -161,7 +167,9 @@ impl std::fmt::Debug for Gate {
 
 impl DiskFile for GateFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.inner.read_at(buf, offset)
+        let read = self.inner.read_at(buf, offset)?;
+        self.handles.read.fetch_add(read, Ordering::Relaxed);
+        Ok(read)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
