@@ -45,7 +45,7 @@ impl Bell {
     }
 
     /// Everybody looks again.
-    pub(super) fn ring_all(&self) {
+    pub(crate) fn ring_all(&self) {
         self.latest.store(0, SeqCst);
         self.notify.notify_waiters();
     }

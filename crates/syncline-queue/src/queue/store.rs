@@ -27,17 +27,17 @@ pub(super) enum Store {
 
 /// A push that was begun.
 #[must_use = "it is not done before it is waited for"]
-pub(super) enum Begun<'a> {
+pub(super) enum Begun {
     Done(Result<Vec<Pushed>>),
-    UnderWay(&'a JournalQueueStorage, PushUnderWay),
+    UnderWay(PushUnderWay),
 }
 
-impl Begun<'_> {
+impl Begun {
     /// What became of each item.
     pub(super) async fn told(self) -> Result<Vec<Pushed>> {
         match self {
             Self::Done(told) => told,
-            Self::UnderWay(storage, push) => push.carried_out(storage).await,
+            Self::UnderWay(push) => push.carried_out().await,
         }
     }
 }
@@ -80,11 +80,11 @@ impl Store {
         items: impl ExactSizeIterator<Item = New<'a>> + Clone,
         admission: Admission,
         now: Moment,
-    ) -> Option<Begun<'_>> {
+    ) -> Option<Begun> {
         match self {
             Self::Memory(storage) => Some(Begun::Done(storage.push_now(items, admission, now))),
             Self::Journal { storage, .. } => Some(match storage.begin_push(items, admission, now) {
-                Ok(push) => Begun::UnderWay(storage, push),
+                Ok(push) => Begun::UnderWay(push),
                 Err(error) => Begun::Done(Err(error)),
             }),
             Self::Given(_) => None,

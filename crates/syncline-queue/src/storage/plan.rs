@@ -136,7 +136,10 @@ pub(crate) fn reserve_each<'a>(
         };
         match refusal {
             Refusal::Duplicate { id } => reserved.told.push(Pushed::Duplicate { id: (&id).into() }),
-            Refusal::Full => return Err(give_back(state, &reserved, full(admission.capacity))),
+            Refusal::Full => {
+                give_back(state, &reserved);
+                return Err(full(admission.capacity));
+            }
         }
     }
     Ok(reserved)
@@ -168,15 +171,14 @@ pub(crate) fn accept<'a>(
     Ok(reserved.told)
 }
 
-/// Gives back what was reserved; returns the error that it failed with.
-pub(crate) fn give_back(state: &mut State<Body>, reserved: &Reserved, error: Error) -> Error {
+/// Gives back what was reserved.
+pub(crate) fn give_back(state: &mut State<Body>, reserved: &Reserved) {
     for seq in reserved.seqs.clone() {
         state.release(seq);
     }
     for seq in &reserved.keys_of {
         state.retake_key(*seq);
     }
-    error
 }
 
 /// The cause that tells a queue without room from a disk without space.

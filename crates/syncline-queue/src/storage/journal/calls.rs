@@ -1,29 +1,26 @@
 //! The calls that write, but for claims.
 
 use syncline_core::{
-    ErrorKind, Result,
+    Result,
     port::{Admission, Moment, NewItem, Pushed, Reaped, Settled, Settlement},
 };
-use syncline_journal::{Commit, Durability};
+use syncline_journal::Durability;
 
 use super::{
     JournalQueueStorage, carried_out,
     codec::{self, Record},
-    plan::{self, Reserved},
-    planted,
+    plan, planted,
     steps::seq_of,
+    unheard::{Awaited, Took},
 };
 use crate::{
     state::{Entry, Millis, Phase},
     storage::{New, body::Body},
 };
 
-/// A push that was handed over, or refused by the journal.
-#[must_use = "what it reserved is given back where it is waited for"]
-pub(crate) struct PushUnderWay {
-    reserved: Reserved,
-    commit: Result<Option<Commit>>,
-}
+/// A push that was handed over.
+#[must_use = "it is not done before it is waited for"]
+pub(crate) struct PushUnderWay(Awaited);
 
 impl PushUnderWay {
     /// Waits until it was carried out, and says what became of each item.
@@ -31,33 +28,21 @@ impl PushUnderWay {
     /// # Errors
     ///
     /// What the journal says: what was reserved is given back.
-    pub(crate) async fn carried_out(self, storage: &JournalQueueStorage) -> Result<Vec<Pushed>> {
-        let Self { reserved, commit } = self;
-        let kept = match commit {
-            Ok(commit) => carried_out(commit).await,
-            Err(error) => Err(error),
-        };
-        let Err(error) = kept else { return Ok(reserved.told) };
-        let error = plan::give_back(&mut storage.inner().state, &reserved, error);
-        if error.kind() == ErrorKind::Full {
-            storage.inner().forget_ends_below(u64::MAX);
-            storage.shared.tell_needed(&storage.stream);
-        }
-        Err(error)
+    pub(crate) async fn carried_out(self) -> Result<Vec<Pushed>> {
+        Ok(self.0.carried_out().await?.told)
     }
 }
 
 impl JournalQueueStorage {
     pub(super) async fn push_all(&self, items: &[NewItem], admission: Admission, now: Moment) -> Result<Vec<Pushed>> {
-        self.begin_push(items.iter().map(New::from), admission, now)?.carried_out(self).await
+        self.begin_push(items.iter().map(New::from), admission, now)?.carried_out().await
     }
 
-    /// Begins to push items, which are not needed any more once this returned. What is reserved for them is given back by
-    /// whoever [waits](PushUnderWay::carried_out), or not at all: the record may be written though nobody waits for it.
+    /// Begins to push items, which are not needed any more once this returned.
     ///
     /// # Errors
     ///
-    /// [`Full`](ErrorKind::Full) when they do not all fit: nothing is reserved then.
+    /// [`Full`](syncline_core::ErrorKind::Full) when they do not all fit, or as the journal says: nothing is reserved then.
     pub(crate) fn begin_push<'a>(
         &self,
         items: impl ExactSizeIterator<Item = New<'a>> + Clone,
@@ -70,7 +55,7 @@ impl JournalQueueStorage {
             self.durability
         };
         let bytes = items.clone().map(|new| new.id.len() + new.body.len()).sum();
-        let mut inner = self.inner();
+        let mut inner = self.heard();
         let time = inner.clock.at(now);
         let mut pushes = codec::Pushes::new(time, items.len(), bytes);
         let reserved = plan::reserve_each(&mut inner.state, &[], items, admission, time, |_, _, new, seq| {
@@ -78,12 +63,12 @@ impl JournalQueueStorage {
         })?;
         let handed_over = |pushes| self.shared.hand_over_pushes(&self.stream, &inner, pushes, durability);
         let commit = pushes.finish().map(handed_over).transpose();
-        Ok(PushUnderWay { reserved, commit })
+        Awaited::new(&self.shared, &mut inner, commit, Took { reserved, held: Vec::new() }).map(PushUnderWay)
     }
 
     pub(super) async fn settle_all(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Settled>> {
-        let (told, reserved, held, commit) = {
-            let mut inner = self.inner();
+        let (told, awaited) = {
+            let mut inner = self.heard();
             let time = inner.clock.at(now);
             let (told, record, reserved, held) = if planted!(self, LeaseWithoutToken) {
                 inner.settle(&without_tokens(settlements), time)?
@@ -96,20 +81,10 @@ impl JournalQueueStorage {
                 self.durability
             };
             let commit = self.submit(&inner, &record, durability);
-            (told, reserved, held, commit)
+            (told, Awaited::new(&self.shared, &mut inner, commit, Took { reserved, held })?)
         };
-        let kept = match commit {
-            Ok(commit) => carried_out(commit).await,
-            Err(error) => Err(error),
-        };
-        match kept {
-            Ok(()) => Ok(told),
-            Err(error) => {
-                let mut inner = self.inner();
-                inner.resume(&held);
-                Err(plan::give_back(&mut inner.state, &reserved, error))
-            }
-        }
+        awaited.carried_out().await?;
+        Ok(told)
     }
 
     /// Takes one step for each item that stands where it has to.
@@ -141,7 +116,7 @@ impl JournalQueueStorage {
 
     pub(super) async fn reap_some(&self, now: Moment) -> Result<Reaped> {
         let (mut reaped, commit) = {
-            let mut inner = self.inner();
+            let mut inner = self.heard();
             let time = inner.clock.at(now);
             let (reaped, entries) = inner.reap(now, time);
             inner.forget_ends(time);

@@ -36,7 +36,7 @@ impl JournalQueueStorage {
     /// Returns what was done, and how many items beside were passed: withdrawn meanwhile, or not to be read.
     async fn claim_once(&self, claim: Claim, now: Moment) -> Result<(Handed, usize)> {
         let (items, buried, commit) = {
-            let mut inner = self.inner();
+            let mut inner = self.heard();
             let time = inner.clock.at(now);
             let mut entries = Vec::new();
             let Taken { items, mut buried } =

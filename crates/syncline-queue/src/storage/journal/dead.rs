@@ -9,7 +9,13 @@ use syncline_core::{
 };
 use syncline_journal::Commit;
 
-use super::{JournalQueueStorage, carried_out, codec::Record, inner::Inner, plan};
+use super::{
+    JournalQueueStorage,
+    codec::Record,
+    inner::Inner,
+    plan,
+    unheard::{Awaited, Took},
+};
 use crate::{
     state::{Entry, Millis, Phase},
     storage::body::Body,
@@ -23,8 +29,8 @@ impl JournalQueueStorage {
         now: Moment,
         step: impl Fn(u64, Millis) -> Entry<Body> + Send,
     ) -> Result<Vec<bool>> {
-        let (told, seqs, commit) = {
-            let mut inner = self.inner();
+        let (told, awaited) = {
+            let mut inner = self.heard();
             let time = inner.clock.at(now);
             let (mut seqs, mut told) = (Vec::new(), Vec::with_capacity(ids.len()));
             for id in ids {
@@ -35,15 +41,15 @@ impl JournalQueueStorage {
             }
             let entries = seqs.iter().map(|seq| step(*seq, time)).collect();
             let commit = self.submit(&inner, &Record { is_ahead: false, time, entries }, self.durability);
-            (told, seqs, commit)
+            (told, left(self, &mut inner, commit, seqs)?)
         };
-        self.left(&seqs, commit).await?;
+        awaited.carried_out().await?;
         Ok(told)
     }
 
     pub(super) async fn expire_some_dead(&self, older_than: Duration, now: Moment) -> Result<ExpiredDead> {
-        let (expired, seqs, commit) = {
-            let mut inner = self.inner();
+        let (expired, awaited) = {
+            let mut inner = self.heard();
             let time = inner.clock.at(now);
             let is_taken = |seq| inner.settling.contains_key(&seq);
             let (over, next) = plan::expired_dead(&inner.state, older_than, time, is_taken);
@@ -51,23 +57,21 @@ impl JournalQueueStorage {
             inner.settling.extend(seqs.iter().map(|seq| (*seq, None)));
             let entries = seqs.iter().map(|seq| Entry::Outlive { seq: *seq }).collect();
             let commit = self.submit(&inner, &Record { is_ahead: false, time, entries }, self.durability);
-            (ExpiredDead { ids, next }, seqs, commit)
+            (ExpiredDead { ids, next }, left(self, &mut inner, commit, seqs)?)
         };
-        self.left(&seqs, commit).await?;
+        awaited.carried_out().await?;
         Ok(expired)
     }
+}
 
-    /// Waits until these have left the dead; where that is not kept they are dead still.
-    async fn left(&self, seqs: &[u64], commit: Result<Option<Commit>>) -> Result<()> {
-        let kept = match commit {
-            Ok(commit) => carried_out(commit).await,
-            Err(error) => Err(error),
-        };
-        if kept.is_err() {
-            self.inner().resume(seqs);
-        }
-        kept
-    }
+/// These leave the dead; where that is not kept they are dead still.
+fn left(
+    storage: &JournalQueueStorage,
+    inner: &mut Inner,
+    commit: Result<Option<Commit>>,
+    held: Vec<u64>,
+) -> Result<Awaited> {
+    Awaited::new(&storage.shared, inner, commit, Took { held, ..Took::default() })
 }
 
 impl Inner {

@@ -12,6 +12,7 @@ use super::{
     moving::Sweep,
     plan,
     steps::seq_of,
+    unheard::Unheard,
 };
 use crate::{
     state::{Applied, Dedup, Ended, Entry, Millis, State},
@@ -29,6 +30,8 @@ pub(super) struct Inner {
     pub(super) settling: HashMap<u64, Option<Instant>>,
     /// What claims buried whose callers did not hear of it.
     pub(super) untold: Vec<Buried>,
+    /// Records on their way whose callers are gone. No more than wait in the journal, and those answered since the last call.
+    pub(super) unheard: Vec<Unheard>,
     /// What ended lately. Each has the home that its item had, until it is written down where the journal goes on.
     pub(super) history: History,
     /// How many items, keys and ends need the record at a place of the journal.

@@ -34,6 +34,7 @@ mod staged;
 mod steps;
 mod take_in;
 mod underway;
+mod unheard;
 
 use std::{
     fmt,
@@ -217,6 +218,13 @@ impl JournalQueueStorage {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.shared.inner()
+    }
+
+    /// The same, after what records took was given back that were refused and whose callers are gone.
+    fn heard(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.shared.inner();
+        self.shared.hear(&mut inner);
+        inner
     }
 
     /// Hands steps to the journal; `None` where there are none. Who decides on them holds the lock until this returned.

@@ -61,7 +61,7 @@ impl QueueStorage for JournalQueueStorage {
 
     fn next_due(&self, in_hand: InHand, now: Moment) -> BoxFuture<'_, Result<Option<Duration>>> {
         Box::pin(async move {
-            let mut inner = self.inner();
+            let mut inner = self.heard();
             let time = inner.clock.at(now);
             Ok(inner.state.sleep(in_hand.most, now.steady, time))
         })

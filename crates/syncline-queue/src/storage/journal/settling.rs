@@ -45,7 +45,8 @@ impl Inner {
                     }
                     Err(error) => {
                         self.resume(&held);
-                        return Err(plan::give_back(&mut self.state, &reserved, error));
+                        plan::give_back(&mut self.state, &reserved);
+                        return Err(error);
                     }
                 }
             } else {

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use syncline_core::{
-    Error, ErrorKind, Result,
+    Result,
     port::{Admission, Moment, NewItem, Pushed, Settled, Settlement},
 };
 use syncline_journal::{Reservation, Transaction};
@@ -39,7 +39,7 @@ impl Drop for Staged {
         }
         let mut inner = self.shared.inner();
         inner.resume(&self.held);
-        let _unused = plan::give_back(&mut inner.state, &self.reserved, Error::new(ErrorKind::Closed, "not committed"));
+        plan::give_back(&mut inner.state, &self.reserved);
     }
 }
 
@@ -63,7 +63,7 @@ impl JournalQueueStorage {
         told: Told,
     ) -> Result<Pushed> {
         let (mut reserved, time) = {
-            let mut inner = self.inner();
+            let mut inner = self.heard();
             let time = inner.clock.at(now);
             (plan::reserve(&mut inner.state, std::slice::from_ref(item), admission, time)?, time)
         };
@@ -86,7 +86,7 @@ impl JournalQueueStorage {
         told: Told,
     ) -> Result<Settled> {
         let (settled, record, reserved, held) = {
-            let mut inner = self.inner();
+            let mut inner = self.heard();
             let time = inner.clock.at(now);
             inner.settle(std::slice::from_ref(settlement), time)?
         };
