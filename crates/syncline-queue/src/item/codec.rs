@@ -246,6 +246,22 @@ mod tests {
         assert!(matches!(encode(&large), Err(QueueError::ItemTooLarge { .. })));
     }
 
+    /// As `docs/formats/queue-v1.md` has it.
+    #[test]
+    fn it_is_written_byte_for_byte_as_documented() {
+        let plain = SyncItem::made_at(WallTime::from_millis(300), String::new(), json!([7]), Priority::Low);
+        assert_eq!(encode(&plain).unwrap(), b"\x03\x00\xac\x02\x05[7]"[..]);
+        let full = SyncItem { created_at: WallTime::from_millis(1), ..plain }
+            .with_correlation_id("c")
+            .with_metadata("k", "v")
+            .with_partition_key("p")
+            .with_scheduled_at(WallTime::from_millis(2))
+            .with_expires_at(WallTime::from_millis(3))
+            .with_dedup_key("d", Duration::new(4, 5));
+        let bytes = b"\x03\x3f\x01\x05\x01c\x01\x01k\x01v\x01p\x02\x03\x01d\x04\x05[7]";
+        assert_eq!(encode(&full).unwrap(), bytes[..]);
+    }
+
     #[test]
     fn a_newer_format_is_said_to_be_one() {
         let body = encode(&nested(1)).unwrap().to_vec();
