@@ -138,6 +138,7 @@ async fn copy_into_the_reserve(payload_memory_bytes: u64) {
         assert_eq!(settle(&queue, &claimed, done(), 2).await, [Settled::Completed]);
         upkeep(&queue, 3).await;
     }
+    rest(&journal);
     queue
         .push(&[item("again", Priority::Critical, 1_000)], ROOM, at(4))
         .await

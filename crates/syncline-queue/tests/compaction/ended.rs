@@ -178,6 +178,7 @@ async fn on_a_full_disk_what_ended_gives_way() {
         assert_eq!(remembered(&queue).await, []);
         clock.advance(queue.config().cleanup_interval);
         assert!(queue.pop().await.unwrap().is_none());
+        rest(&journal);
         queue.push(work("again")).await.expect("room was made");
     }
 }

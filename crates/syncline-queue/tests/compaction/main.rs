@@ -80,11 +80,16 @@ async fn upkeep(queue: &JournalQueueStorage, now: u64) {
     while queue.reap(at(now)).await.unwrap().more {}
 }
 
-/// What the journal takes on disk once its threads have done what they were told. What went wrong without waiting: on a busy
-/// machine they were behind, and a test found segments that were given up a moment later.
-fn disk_bytes(journal: &Journal) -> u64 {
+/// Waits until the journal's threads have done what they were told. What went wrong without it: on a busy machine they were
+/// behind, and a test found segments that were given up a moment later, or no space where there was some by then.
+fn rest(journal: &Journal) {
     while !journal.is_at_rest() {
         std::thread::yield_now();
     }
+}
+
+/// What the journal takes on disk.
+fn disk_bytes(journal: &Journal) -> u64 {
+    rest(journal);
     journal.stats().disk_bytes
 }
