@@ -56,7 +56,9 @@ pub(super) fn run(scratch: &Scratch, runtime: &Runtime, size: Size) -> Result<Ve
     ];
     close((queue, journal))?;
 
-    eprintln!("backlog: reopened beside reading its files; with _cold both from disk, without both from the page cache");
+    eprintln!(
+        "backlog: reopened beside reading its files; with _cold both from disk, without both from the page cache"
+    );
     // Whatever the disk was told to keep in memory is there from here on, for both.
     read(room.path())?;
     let warm = reopen(room.path(), size.rounds, Cache::Warm)?;
