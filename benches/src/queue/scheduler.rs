@@ -109,9 +109,10 @@ impl Scheduler {
             expires_at: None,
             body: [0; 3],
         };
-        let reserved = self.state.reserve_after(&[], &push, push.body, true, self.now);
-        assert_eq!(reserved, Ok(None), "every id is new");
-        self.state.apply(Entry::Push(Box::new(push)));
+        match self.state.reserve_after(&[], push, true, self.now) {
+            Ok((at, None)) => self.state.accept(at, None),
+            other => panic!("every id is new, and this one is {other:?}"),
+        }
     }
 
     fn pop(&mut self) -> Option<u64> {
