@@ -94,7 +94,8 @@ pub(crate) fn reserve_after(
     let mut entries = Vec::with_capacity(items.len());
     let news = items.iter().map(New::from);
     let reserved = reserve_each(state, done, news, admission, now, |state, at, new, seq| {
-        let body = state.body_mut(at).map(|body| body.clone()).unwrap_or_default();
+        // Shared with the slot; what is written is never empty where something was pushed.
+        let body = state.body_mut(at).map_or_else(|| Body::new(new.body), |body| body.clone());
         let lane = new.partition.map(Into::into);
         entries.push(Entry::Push(Box::new(Push { lane, ..new.to_push(seq, now, body) })));
     })?;

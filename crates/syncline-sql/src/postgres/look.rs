@@ -30,7 +30,8 @@ pub(super) const FIRST_DEAD: &str =
     "select dead_at from syncline_queue.item where queue = $1 and phase = 3 order by dead_at, seq limit 1";
 const TALLY: &str = "select standing, priority, sum(items)::bigint from syncline_queue.tally \
     where queue = $1 and standing < 3 group by standing, priority";
-/// When something may be handed out, where there is room for it in hands, a lease is over, an item expires, a key is free, or a lane is to be seen to.
+/// When something may be handed out, where there is room for it in hands, a lease is over, an item expires, a key is free, or a
+/// lane is to be seen to.
 const NEXT: &str = "select least( \
     (select min(first.eligible_at) from generate_series(0, 4) as l(level) cross join lateral ( \
         select eligible_at from syncline_queue.item where queue = $1 and priority = l.level and phase = 0 \
