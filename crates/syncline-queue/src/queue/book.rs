@@ -15,6 +15,7 @@ use crate::{
     QueueConfig,
     metrics::{Settle, Tally, Took},
     state::Id,
+    storage::Attempt,
 };
 
 /// All of it, behind one lock.
@@ -23,16 +24,18 @@ pub(super) struct Book {
     pub(super) tally: Tally,
     /// As the storage last said.
     pub(super) stats: QueueStats,
-    held: Holds,
+    /// Kept where the storage does not know it, or somebody asks whose leases are over.
+    held: Option<Holds>,
     pub(super) dead_ends: DeadEnds,
 }
 
 impl Book {
-    pub(super) fn new(now: Instant, config: &QueueConfig) -> Self {
+    /// An empty one; `keeps_holds` is whether it keeps who took what.
+    pub(super) fn new(now: Instant, config: &QueueConfig, keeps_holds: bool) -> Self {
         Self {
             tally: Tally::new(now),
             stats: QueueStats::default(),
-            held: Holds::default(),
+            held: keeps_holds.then(Holds::default),
             dead_ends: DeadEnds::new(config.dead_letter_ttl, now),
         }
     }
@@ -42,6 +45,7 @@ impl Book {
         for one in claimed {
             let ms = now.wall.as_millis().saturating_sub(one.eligible_at.as_millis());
             self.tally.popped(one.priority, Duration::from_millis(ms), now.steady);
+            let Some(holds) = &mut self.held else { continue };
             let held = Held {
                 token: one.token,
                 attempt: one.attempt,
@@ -49,23 +53,31 @@ impl Book {
                 since: now.steady,
                 until: now.steady + lease,
             };
-            self.held.insert(one.id.as_str().into(), held);
+            holds.insert(one.id.as_str().into(), held);
         }
     }
 
     /// What is held under this lease, or under any.
     pub(super) fn held(&self, id: &str, token: Option<u64>) -> Option<Held> {
         self.held
+            .as_ref()?
             .get(&Id::from(id))
             .filter(|held| token.is_none_or(|token| token == held.token))
             .copied()
     }
 
-    /// Nobody holds it any more; returns for how long somebody did.
-    pub(super) fn let_go(&mut self, id: &str, token: Option<u64>, now: Instant) -> Option<Took> {
+    /// Nobody holds it any more.
+    pub(super) fn let_go(&mut self, id: &str, token: Option<u64>) -> Option<Held> {
         let is_it = |held: &Held| token.is_none_or(|token| token == held.token);
-        let held = self.held.remove(&Id::from(id), is_it)?;
-        Some(Took { time: now.saturating_since(held.since), attempt: held.attempt })
+        self.held.as_mut()?.remove(&Id::from(id), is_it)
+    }
+
+    /// Nobody holds it any more, of which the storage knows this; returns for how long somebody did.
+    pub(super) fn end(&mut self, lease: (&str, Option<u64>), attempt: Option<Attempt>, now: Instant) -> Option<Took> {
+        let held = self.let_go(lease.0, lease.1);
+        let seen = attempt.map(|attempt| (attempt.since, attempt.number));
+        let (since, attempt) = seen.or_else(|| held.map(|held| (held.since, held.attempt)))?;
+        Some(Took { time: now.saturating_since(since), attempt })
     }
 
     /// An outcome was taken of an attempt, if its beginning was seen.
@@ -81,17 +93,14 @@ impl Book {
 
     /// A lease goes on until `until`.
     pub(super) fn extended(&mut self, id: &str, token: Option<u64>, until: Instant) {
-        if let Some(held) = self
-            .held
-            .get_mut(&Id::from(id))
-            .filter(|held| token.is_none_or(|token| token == held.token))
-        {
+        let Some(held) = self.held.as_mut().and_then(|held| held.get_mut(&Id::from(id))) else { return };
+        if token.is_none_or(|token| token == held.token) {
             held.until = until;
         }
     }
 
     /// Looks for leases that are over at up to `most` places, and forgets them: returns whose they were.
     pub(super) fn forget_leases(&mut self, now: Instant, most: usize) -> Vec<Id> {
-        self.held.sweep(now, most)
+        self.held.as_mut().map_or_else(Vec::new, |held| held.sweep(now, most))
     }
 }

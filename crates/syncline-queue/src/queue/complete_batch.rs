@@ -1,5 +1,7 @@
 //! Completing many items in one step.
 
+use std::pin::pin;
+
 use syncline_core::port::{DeadReason, Lease, QueueOutcome, Settled, Settlement};
 
 use super::{
@@ -40,9 +42,8 @@ impl SyncQueue {
     /// # }).unwrap();
     /// ```
     pub async fn complete_batch(&self, items: &[SyncItem]) -> QueueResult<Vec<String>> {
-        self.inner
-            .traced(Op::Complete, About::batch(items.len()), self.inner.complete_all(items))
-            .await
+        let complete = pin!(self.inner.complete_all(items));
+        self.inner.traced(Op::Complete, About::batch(items.len()), complete).await
     }
 }
 
@@ -58,10 +59,10 @@ impl Inner {
         under_way.done();
         let told = told?;
         let outcomes = settlements.iter().zip(&told);
-        let outcomes = outcomes.map(|(Settlement { lease, .. }, settled)| (lease.id.as_str(), lease.token, *settled));
+        let outcomes = outcomes.map(|(Settlement { lease, .. }, answer)| (lease.id.as_str(), lease.token, *answer));
         self.note_all(outcomes, DeadReason::Exhausted);
         let ended = settlements.into_iter().zip(told);
-        let others = ended.filter(|(_, settled)| *settled != Settled::Completed);
+        let others = ended.filter(|(_, answer)| answer.settled != Settled::Completed);
         Ok(others.map(|(Settlement { lease, .. }, _)| lease.id).collect())
     }
 }

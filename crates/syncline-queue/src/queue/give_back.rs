@@ -47,10 +47,10 @@ impl Inner {
             .map(|lease| Settlement { lease: lease.clone(), outcome: QueueOutcome::Release })
             .collect();
         let under_way = UnderWay::new(&self.bell);
-        let told = self.watched(self.storage().settle(&settlements, self.now())).await;
+        let told = self.watched(self.store.settle(&settlements, self.now())).await;
         under_way.done();
-        for (lease, settled) in leases.iter().zip(told?) {
-            self.note_settled(&lease.id, lease.token, settled, DeadReason::Exhausted);
+        for (lease, answer) in leases.iter().zip(told?) {
+            self.note_settled(&lease.id, lease.token, answer, DeadReason::Exhausted);
         }
         Ok(())
     }

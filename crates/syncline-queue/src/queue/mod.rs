@@ -137,6 +137,8 @@ struct Inner {
     events: Events,
     calendar: Calendar,
     book: Mutex<Book>,
+    /// Whether the book knows who took what.
+    keeps_holds: bool,
     #[cfg(feature = "otel")]
     instruments: std::sync::OnceLock<telemetry::Instruments>,
 }
@@ -156,6 +158,7 @@ impl SyncQueue {
             .with_name("queue storage");
         let backoff =
             Backoff::exponential(config.base_retry_delay, config.max_retry_delay).with_jitter(Jitter::Factor(JITTER));
+        let keeps_holds = !store.is_own() || config.job_breaker.is_some();
         let inner = Inner {
             name: name.to_owned(),
             store,
@@ -171,7 +174,8 @@ impl SyncQueue {
             crews: Crews::default(),
             events: Events::default(),
             calendar: Calendar::default(),
-            book: Mutex::new(Book::new(now, &config)),
+            book: Mutex::new(Book::new(now, &config, keeps_holds)),
+            keeps_holds,
             #[cfg(feature = "otel")]
             instruments: std::sync::OnceLock::new(),
             config,

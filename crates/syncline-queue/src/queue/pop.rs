@@ -1,6 +1,6 @@
 //! Popping.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use syncline_core::port::{
     Buried, Claim, Claimed, DeadReason, Handed, Lease, Moment, QueueOutcome, Settled, Settlement,
@@ -13,7 +13,7 @@ use super::{
     leave::Leave,
     telemetry::{About, Op},
 };
-use crate::{QueueError, QueueResult, SyncItem, metrics::Settle, schedule::Tick};
+use crate::{QueueError, QueueResult, SyncItem, metrics::Settle, schedule::Tick, storage::Verdict};
 
 impl SyncQueue {
     /// Takes the next item, under a lease; `None` when nothing is ready.
@@ -40,11 +40,11 @@ impl SyncQueue {
     ///
     /// As [`pop`](Self::pop).
     pub async fn pop_batch(&self, most: usize) -> QueueResult<Vec<SyncItem>> {
-        let pop = async {
+        let pop = pin!(async {
             let _pass = self.inner.gate.enter(Errand::Work)?;
             self.inner.check_unlocked()?;
             self.inner.take(most).await
-        };
+        });
         self.inner.traced(Op::Pop, About::default(), pop).await
     }
 
@@ -186,11 +186,11 @@ impl Inner {
     }
 
     async fn bury(&self, broken: Vec<Settlement>) -> QueueResult<()> {
-        self.watched(self.storage().settle(&broken, self.now())).await?;
+        let told = self.watched(self.store.settle(&broken, self.now())).await?;
         let now = self.clock.now();
         let mut book = self.book();
-        for Settlement { lease, .. } in &broken {
-            let took = book.let_go(&lease.id, lease.token, now);
+        for (Settlement { lease, .. }, Verdict { attempt, .. }) in broken.iter().zip(told) {
+            let took = book.end((&lease.id, lease.token), attempt, now);
             book.tally.settled(Settle::Failed(DeadReason::Corrupt), took, now);
             // Nobody worked on it: it says nothing of the jobs.
             self.brakes.judge(&lease.id, lease.token, Settled::Released);

@@ -152,9 +152,9 @@ impl Inner {
         let under_way = UnderWay::new(&self.bell);
         let told = self.watched(self.store.settle(&settlements, now)).await;
         under_way.done();
-        for (settled, (items, follow)) in told?.into_iter().zip(pushed) {
+        for (answer, (items, follow)) in told?.into_iter().zip(pushed) {
             self.upkeep.settled(1);
-            if settled != Settled::Completed {
+            if answer.settled != Settled::Completed {
                 continue;
             }
             let live = self.live_now();

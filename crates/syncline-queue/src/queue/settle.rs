@@ -1,6 +1,6 @@
 //! Saying how it went.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use syncline_core::{
     WallTime,
@@ -14,7 +14,7 @@ use super::{
     gate::Errand,
     telemetry::{About, Op},
 };
-use crate::{QueueError, QueueResult, SyncItem};
+use crate::{QueueError, QueueResult, SyncItem, storage::Verdict};
 
 /// What an item is said to have failed with where nobody said.
 const NO_REASON: &str = "no reason was given";
@@ -219,10 +219,9 @@ impl Inner {
         if told?.first() != Some(&true) {
             return Err(QueueError::ItemNotFound(id.to_owned()));
         }
-        let now = self.clock.now();
         {
             let mut book = self.book();
-            book.let_go(id, None, now);
+            book.let_go(id, None);
             self.brakes.judge(id, None, Settled::Released);
             book.tally.cancelled(1);
         }
@@ -278,8 +277,11 @@ impl Inner {
 
     /// The number of the attempt that is under way, and from when on it could have been.
     async fn attempt(&self, id: &str, token: Option<u64>) -> QueueResult<(u32, WallTime)> {
+        if let Some(attempt) = self.store.attempt(id, token) {
+            return Ok((attempt.number.into(), attempt.eligible_at));
+        }
         if let Some(held) = self.book().held(id, token) {
-            return Ok((u32::from(held.attempt), held.eligible_at));
+            return Ok((held.attempt.into(), held.eligible_at));
         }
         // Taken by another queue on the same storage.
         let stored = self.watched(self.storage().get(id, self.now())).await?;
@@ -288,7 +290,7 @@ impl Inner {
 
     pub(super) async fn settle(&self, id: &str, token: Option<u64>, outcome: QueueOutcome) -> QueueResult<Settled> {
         let op = op_of(&outcome);
-        let settle = async {
+        let settle = pin!(async {
             let _pass = self.gate.enter(Errand::Settle)?;
             let lease = Lease { id: id.to_owned(), token };
             let dead = death_by(&outcome);
@@ -296,33 +298,34 @@ impl Inner {
             let under_way = UnderWay::new(&self.bell);
             let told = self.watched(self.store.settle(&settlements, self.now())).await;
             under_way.done();
-            let settled = told?.first().copied().unwrap_or(Settled::Unknown);
-            self.note_settled(id, token, settled, dead);
+            let answer = told?.first().copied().unwrap_or(Settled::Unknown.into());
+            self.note_settled(id, token, answer, dead);
+            let settled = answer.settled;
             match (settled, token) {
                 (Settled::Unknown, _) => Err(QueueError::ItemNotFound(id.to_owned())),
                 (Settled::Lost, Some(_)) => Err(QueueError::LeaseLost(id.to_owned())),
                 (Settled::Lost, None) => Err(QueueError::InvalidState(format!("nobody has the item {id:?}"))),
                 _ => Ok(settled),
             }
-        };
+        });
         self.traced(op, About::id(id), settle).await
     }
 
     /// An outcome was taken; `dead` is why the item died, if it did.
-    pub(super) fn note_settled(&self, id: &str, token: Option<u64>, settled: Settled, dead: DeadReason) {
-        self.note_all(std::iter::once((id, token, settled)), dead);
+    pub(super) fn note_settled(&self, id: &str, token: Option<u64>, answer: Verdict, dead: DeadReason) {
+        self.note_all(std::iter::once((id, token, answer)), dead);
     }
 
     /// Outcomes were taken, each of an item under a lease; `dead` is why those died that did.
     pub(super) fn note_all<'a>(
         &self,
-        outcomes: impl Iterator<Item = (&'a str, Option<u64>, Settled)> + Clone,
+        outcomes: impl Iterator<Item = (&'a str, Option<u64>, Verdict)> + Clone,
         dead: DeadReason,
     ) {
         let now = self.clock.now();
         let mut book = self.book();
-        for (id, token, settled) in outcomes.clone() {
-            let took = book.let_go(id, token, now);
+        for (id, token, Verdict { settled, attempt }) in outcomes.clone() {
+            let took = book.end((id, token), attempt, now);
             book.note_settled(settled, dead, took, now);
             #[cfg(feature = "otel")]
             if let (Some(instruments), Some(took)) = (self.instruments.get(), took)
@@ -334,7 +337,7 @@ impl Inner {
         drop(book);
         let is_taken = |settled| !matches!(settled, Settled::Lost | Settled::Unknown);
         let (mut taken, mut gone, mut deaths) = (0, 0, 0);
-        for (id, token, settled) in outcomes.clone() {
+        for (id, token, Verdict { settled, .. }) in outcomes.clone() {
             self.brakes.judge(id, token, settled);
             taken += u64::from(is_taken(settled));
             gone += u64::from(matches!(settled, Settled::Completed | Settled::Dead));
@@ -343,7 +346,7 @@ impl Inner {
         if taken == 0 {
             return;
         }
-        self.events.tell_settled(outcomes.map(|(id, _, settled)| (id, settled)));
+        self.events.tell_settled(outcomes.map(|(id, _, answer)| (id, answer.settled)));
         self.upkeep.settled(taken);
         self.free(gone);
         if deaths > 0 {

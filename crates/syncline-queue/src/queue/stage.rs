@@ -8,7 +8,7 @@ use syncline_journal::Transaction;
 use super::{Store, SyncQueue, gate::Errand};
 use crate::{
     JournalQueueStorage, QueueError, QueueResult, SyncItem,
-    storage::{New, is_at_capacity},
+    storage::{New, Verdict, is_at_capacity},
 };
 
 impl SyncQueue {
@@ -51,7 +51,8 @@ impl SyncQueue {
         let lease = Lease { id: id.to_owned(), token: Some(token) };
         let settlement = Settlement { lease, outcome: QueueOutcome::Complete { push: Vec::new() } };
         let (teller, done) = (Arc::clone(inner), id.to_owned());
-        let told = Box::new(move || teller.note_settled(&done, Some(token), Settled::Completed, DeadReason::Exhausted));
+        let answer = Verdict { settled: Settled::Completed, attempt: inner.store.attempt(id, Some(token)) };
+        let told = Box::new(move || teller.note_settled(&done, Some(token), answer, DeadReason::Exhausted));
         let staged = self.journaled()?.stage_settle(transaction, &settlement, inner.now(), told);
         match staged.map_err(QueueError::of_storage)? {
             Settled::Unknown => Err(QueueError::ItemNotFound(id.to_owned())),

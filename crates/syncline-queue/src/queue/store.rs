@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use syncline_core::{
     Result,
-    port::{Admission, Claim, Handed, Moment, NewItem, Pushed, QueueStorage, Settled, Settlement},
+    port::{Admission, Claim, Handed, Moment, NewItem, Pushed, QueueStorage, Settlement},
 };
 use syncline_journal::Journal;
 
 use crate::{
     JournalQueueStorage, MemoryQueueStorage,
-    storage::{New, PushUnderWay},
+    storage::{Attempt, New, PushUnderWay, Verdict},
 };
 
 /// Where the items of a queue are.
@@ -100,10 +100,23 @@ impl Store {
     }
 
     /// As [`QueueStorage::settle`].
-    pub(super) async fn settle(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Settled>> {
+    pub(super) async fn settle(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Verdict>> {
         match self {
             Self::Memory(storage) => storage.settle_now(settlements, now),
-            _ => self.port().settle(settlements, now).await,
+            Self::Journal { storage, .. } => storage.settle_all(settlements, now).await,
+            Self::Given(storage) => {
+                let told = storage.settle(settlements, now).await?;
+                Ok(told.into_iter().map(Verdict::from).collect())
+            }
+        }
+    }
+
+    /// The attempt that is under way on an item, under this lease or any, as far as the storage knows.
+    pub(super) fn attempt(&self, id: &str, token: Option<u64>) -> Option<Attempt> {
+        match self {
+            Self::Memory(storage) => storage.attempt(id, token),
+            Self::Journal { storage, .. } => storage.attempt(id, token),
+            Self::Given(_) => None,
         }
     }
 }

@@ -99,8 +99,10 @@ impl Inner {
 
     /// Forgets leases that are over, at as many places as are looked at.
     pub(super) fn forget_leases(&self, most: usize) {
-        let over = self.book().forget_leases(self.clock.now(), most);
-        self.brakes.forget(&over);
+        if self.keeps_holds {
+            let over = self.book().forget_leases(self.clock.now(), most);
+            self.brakes.forget(&over);
+        }
     }
 
     /// So many items live no more: there is room.

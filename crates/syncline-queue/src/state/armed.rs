@@ -37,7 +37,7 @@ impl<B> State<B> {
             let end = match slot.phase {
                 Phase::Waiting if has_room => Some(left(slot.eligible_at, time)),
                 // Nothing ends one by time that is being settled.
-                Phase::Leased => slot.until.instant().map(|until| until.saturating_since(now)),
+                Phase::Leased => self.leases.until(slot).map(|until| until.saturating_since(now)),
                 Phase::Waiting | Phase::Behind | Phase::Reserved | Phase::Dead => None,
             };
             let waits = matches!(slot.phase, Phase::Waiting | Phase::Behind);

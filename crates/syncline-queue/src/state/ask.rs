@@ -79,6 +79,19 @@ impl<B> State<B> {
         self.leases.expired(&self.slab, now)
     }
 
+    /// The lease on `seq`, which is in hand, was taken at `since` and ends at `until`.
+    pub(crate) fn lease(&mut self, seq: u64, since: Instant, until: Instant) {
+        if let Some(at) = self.at(seq, Phase::Leased) {
+            self.leases.take(&mut self.slab, at, since);
+            self.leases.set(&mut self.slab, at, until);
+        }
+    }
+
+    /// When the lease on the item of this slot was taken.
+    pub(crate) fn since(&self, slot: &Slot<B>) -> Instant {
+        self.leases.since(slot)
+    }
+
     /// Sets or moves the end of the lease on `seq`, which is in hand.
     pub(crate) fn lease_until(&mut self, seq: u64, until: Instant) {
         if let Some(at) = self.at(seq, Phase::Leased) {

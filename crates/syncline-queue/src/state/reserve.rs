@@ -2,7 +2,7 @@
 
 use syncline_core::Instant;
 
-use super::{Dedup, Extra, Millis, Phase, Push, Refusal, Slot, State, leases::Until};
+use super::{Dedup, Extra, Millis, Phase, Push, Refusal, Slot, State};
 
 impl<B> State<B> {
     /// Takes the id, the key and the room of a push that is on its way to disk. `unique_ids` refuses an id that lives.
@@ -73,7 +73,7 @@ impl<B> State<B> {
     /// Nobody's lease on `seq` ends by time any more; returns when it would have.
     pub(crate) fn hold_lease(&mut self, seq: u64) -> Option<Instant> {
         let at = self.slab.by_seq(seq)?;
-        self.leases.hold(&mut self.slab, at)
+        self.leases.hold(&self.slab, at)
     }
 
     /// Gives back what a push that failed had reserved.
@@ -111,7 +111,7 @@ pub(super) fn slot_of<B>(push: Push<B>) -> Slot<B> {
         phase: Phase::Reserved,
         has_twins: false,
         lane: None,
-        until: Until::NEVER,
+        lease: None,
         extra,
     }
 }

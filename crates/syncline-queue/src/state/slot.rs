@@ -2,7 +2,7 @@
 
 use syncline_core::{Priority, port::DeadReason};
 
-use super::{Id, LaneNumber, leases::Until};
+use super::{Id, LaneNumber, leases::LeaseNumber};
 
 /// Milliseconds of the queue's clock: the calendar's, but never going back.
 pub(crate) type Millis = u64;
@@ -47,8 +47,8 @@ pub(crate) struct Slot<B> {
     pub(crate) has_twins: bool,
     /// The lane that it keeps its order in.
     pub(super) lane: Option<LaneNumber>,
-    /// When its lease is over.
-    pub(super) until: Until,
+    /// The lease that it is under, if it is in hand.
+    pub(super) lease: Option<LeaseNumber>,
     pub(crate) extra: Option<Box<Extra>>,
 }
 

@@ -295,7 +295,7 @@ fn moved(state: &State<u64>, at_once: u16) {
     }
 }
 
-fn plain(state: &State<u64>, now: Millis) -> Push<u64> {
+pub(super) fn plain(state: &State<u64>, now: Millis) -> Push<u64> {
     push(state, (2, 0, None, None), now)
 }
 

@@ -1,10 +1,6 @@
 //! Items in memory: the scheduler alone, for tests and for queues that need not outlive their process.
 
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use syncline_core::{
     Result,
@@ -15,7 +11,16 @@ use syncline_core::{
     },
 };
 
-use super::{body::Body, history::History, list, new::New, plan, time::QueueClock};
+use super::{
+    attempt::{Attempt, Verdict},
+    body::Body,
+    counted::{Counted, Lives, Locked},
+    history::History,
+    list,
+    new::New,
+    plan,
+    time::QueueClock,
+};
 use crate::state::{Applied, Entry, Hold, Millis, Phase, State};
 
 /// Most that one call of upkeep does before it says that there is more.
@@ -37,7 +42,7 @@ const REAP_MAX: u64 = 64;
 /// ```
 #[derive(Default)]
 pub struct MemoryQueueStorage {
-    shared: Mutex<Shared>,
+    shared: Counted<Shared>,
 }
 
 #[derive(Default)]
@@ -56,7 +61,7 @@ impl MemoryQueueStorage {
     /// An empty queue that remembers as much as this of what ended.
     pub(crate) fn keeping(retention: Retention) -> Self {
         let shared = Shared { history: History::new(retention), ..Shared::default() };
-        Self { shared: Mutex::new(shared) }
+        Self { shared: Counted::new(shared) }
     }
 
     /// As [`QueueStorage::push`].
@@ -81,7 +86,7 @@ impl MemoryQueueStorage {
     }
 
     /// As [`QueueStorage::settle`].
-    pub(crate) fn settle_now(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Settled>> {
+    pub(crate) fn settle_now(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Verdict>> {
         let mut shared = self.shared();
         let time = shared.clock.at(now);
         settlements.iter().map(|settlement| shared.settle(settlement, time)).collect()
@@ -89,7 +94,12 @@ impl MemoryQueueStorage {
 
     /// Items that live.
     pub(crate) fn live(&self) -> u64 {
-        self.shared().state.counts().lives()
+        self.shared.live()
+    }
+
+    /// The attempt that is under way on an item, under this lease or any.
+    pub(crate) fn attempt(&self, id: &str, token: Option<u64>) -> Option<Attempt> {
+        plan::attempt(&self.shared().state, id, token)
     }
 
     /// The item that is next, untouched.
@@ -99,16 +109,21 @@ impl MemoryQueueStorage {
         plan::peek(&shared.state, aging, time).map(|sight| sight.seen)
     }
 
-    fn shared(&self) -> MutexGuard<'_, Shared> {
-        // Each critical section leaves the state whole, so a panic elsewhere does not spoil it.
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shared(&self) -> Locked<'_, Shared> {
+        self.shared.lock()
+    }
+}
+
+impl Lives for Shared {
+    fn lives(&self) -> u64 {
+        self.state.counts().lives()
     }
 }
 
 impl Shared {
-    fn settle(&mut self, settlement: &Settlement, time: Millis) -> Result<Settled> {
-        let (settled, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
-        let Some(entry) = entry else { return Ok(settled) };
+    fn settle(&mut self, settlement: &Settlement, time: Millis) -> Result<Verdict> {
+        let (answer, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
+        let Some(entry) = entry else { return Ok(answer) };
         if let (Outcome::Complete { push }, Entry::Complete { seq }) = (&settlement.outcome, &entry) {
             let anyway = Admission { capacity: u64::MAX, unique_ids: true };
             let reserved = plan::reserve_after(&mut self.state, &[*seq], push, anyway, time)?;
@@ -119,7 +134,7 @@ impl Shared {
         } else {
             self.state.apply(entry);
         }
-        Ok(settled)
+        Ok(answer)
     }
 
     /// Takes a step that ends an item.
@@ -218,7 +233,9 @@ impl QueueStorage for MemoryQueueStorage {
     }
 
     fn settle<'a>(&'a self, settlements: &'a [Settlement], now: Moment) -> BoxFuture<'a, Result<Vec<Settled>>> {
-        Box::pin(async move { self.settle_now(settlements, now) })
+        Box::pin(
+            async move { Ok(self.settle_now(settlements, now)?.into_iter().map(|answer| answer.settled).collect()) },
+        )
     }
 
     fn extend<'a>(&'a self, leases: &'a [Lease], lease: Duration, now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {

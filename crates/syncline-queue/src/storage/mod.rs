@@ -1,7 +1,9 @@
 //! Where items are kept: the port's implementations of this room.
 
+mod attempt;
 mod body;
 mod codec;
+mod counted;
 mod history;
 mod journal;
 mod list;
@@ -12,6 +14,7 @@ mod sight;
 mod taken_in;
 mod time;
 
+pub(crate) use attempt::{Attempt, Verdict};
 pub use journal::JournalQueueStorage;
 pub(crate) use journal::{PAYLOAD_MEMORY_BYTES, PushUnderWay};
 pub use memory::MemoryQueueStorage;

@@ -10,7 +10,12 @@ use syncline_core::{
     },
 };
 
-use super::{body::Body, new::New, sight::Sight};
+use super::{
+    attempt::{Attempt, Verdict},
+    body::Body,
+    new::New,
+    sight::Sight,
+};
 use crate::state::{Entry, Hold, Millis, Phase, Push, Refusal, Slot, State};
 
 /// Most items that one call of upkeep takes back or buries.
@@ -240,7 +245,7 @@ pub(crate) fn claim(
         }
         let entry = Entry::Claim { seq };
         state.apply(entry.clone());
-        state.lease_until(seq, now.steady + claim.lease);
+        state.lease(seq, now.steady, now.steady + claim.lease);
         if let Some(slot) = state.of_seq(seq) {
             taken.items.push(claimed_of(state, slot));
             keep(entry);
@@ -261,28 +266,44 @@ pub(crate) fn settle(
     lease: &Lease,
     outcome: &Outcome,
     time: Millis,
-) -> (Settled, Option<Entry<Body>>) {
+) -> (Verdict, Option<Entry<Body>>) {
     let seq = match state.hold(&lease.id, lease.token) {
         Hold::Held { seq } => seq,
-        Hold::Lost => return (Settled::Lost, None),
-        Hold::Unknown => return (Settled::Unknown, None),
+        Hold::Lost => return (Settled::Lost.into(), None),
+        Hold::Unknown => return (Settled::Unknown.into(), None),
     };
-    let is_last = state.of_seq(seq).is_some_and(Slot::is_exhausted);
-    match outcome {
-        Outcome::Complete { .. } => (Settled::Completed, Some(Entry::Complete { seq })),
-        Outcome::Retry { error, .. } if is_last => (
-            Settled::Dead,
-            Some(Entry::Bury { seq, at: time, reason: DeadReason::Exhausted, error: short(error) }),
-        ),
-        Outcome::Retry { at, error } => {
-            (Settled::Retried, Some(Entry::Retry { seq, at: at.as_millis(), error: short(error) }))
+    let slot = state.of_seq(seq);
+    let is_last = slot.is_some_and(Slot::is_exhausted);
+    let (settled, entry) = match outcome {
+        Outcome::Complete { .. } => (Settled::Completed, Entry::Complete { seq }),
+        Outcome::Retry { error, .. } if is_last => {
+            (Settled::Dead, Entry::Bury { seq, at: time, reason: DeadReason::Exhausted, error: short(error) })
         }
-        Outcome::Reject { error } => (
-            Settled::Dead,
-            Some(Entry::Bury { seq, at: time, reason: DeadReason::Rejected, error: short(error) }),
-        ),
-        Outcome::Release => (Settled::Released, Some(Entry::Return { seq, counts: false })),
-        Outcome::Defer { at } => (Settled::Released, Some(Entry::Defer { seq, at: at.as_millis() })),
+        Outcome::Retry { at, error } => {
+            (Settled::Retried, Entry::Retry { seq, at: at.as_millis(), error: short(error) })
+        }
+        Outcome::Reject { error } => {
+            (Settled::Dead, Entry::Bury { seq, at: time, reason: DeadReason::Rejected, error: short(error) })
+        }
+        Outcome::Release => (Settled::Released, Entry::Return { seq, counts: false }),
+        Outcome::Defer { at } => (Settled::Released, Entry::Defer { seq, at: at.as_millis() }),
+    };
+    (Verdict { settled, attempt: slot.map(|slot| attempt_of(state, slot)) }, Some(entry))
+}
+
+/// The attempt that is under way on an item, by whose lease it is, or by any without a token.
+pub(crate) fn attempt(state: &State<Body>, id: &str, token: Option<u64>) -> Option<Attempt> {
+    match state.hold(id, token) {
+        Hold::Held { seq } => state.of_seq(seq).map(|slot| attempt_of(state, slot)),
+        Hold::Lost | Hold::Unknown => None,
+    }
+}
+
+fn attempt_of(state: &State<Body>, slot: &Slot<Body>) -> Attempt {
+    Attempt {
+        number: slot.attempts,
+        since: state.since(slot),
+        eligible_at: WallTime::from_millis(slot.eligible_at),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use syncline_core::{
     Result,
-    port::{Admission, Moment, NewItem, Pushed, Reaped, Settled, Settlement},
+    port::{Admission, Moment, NewItem, Pushed, Reaped, Settlement},
 };
 use syncline_journal::Durability;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     state::{Entry, Millis, Phase},
-    storage::{New, body::Body},
+    storage::{New, Verdict, body::Body},
 };
 
 /// A push that was handed over.
@@ -66,7 +66,7 @@ impl JournalQueueStorage {
         Awaited::new(&self.shared, &mut inner, commit, Took { reserved, held: Vec::new() }).map(PushUnderWay)
     }
 
-    pub(super) async fn settle_all(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Settled>> {
+    pub(crate) async fn settle_all(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Verdict>> {
         let (told, awaited) = {
             let mut inner = self.heard();
             let time = inner.clock.at(now);

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     state::{Applied, Dedup, Ended, Entry, Millis, State},
-    storage::{body::Body, history::History, time::QueueClock},
+    storage::{body::Body, counted::Lives, history::History, time::QueueClock},
 };
 
 /// Bytes that a key without an item takes in a record beside its text, about.
@@ -52,6 +52,12 @@ pub(super) struct Inner {
     pub(super) is_live: bool,
     /// The first record that could not be read.
     pub(super) fault: Option<Error>,
+}
+
+impl Lives for Inner {
+    fn lives(&self) -> u64 {
+        self.state.counts().lives()
+    }
 }
 
 impl Inner {

@@ -38,7 +38,7 @@ mod unheard;
 
 use std::{
     fmt,
-    sync::{Arc, MutexGuard, atomic::Ordering::Relaxed},
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -54,7 +54,9 @@ use self::{
     owner::{Handing, Shared},
 };
 use super::{
+    attempt::Attempt,
     codec::{self, Record},
+    counted::Locked,
     list, plan,
     sight::Sight,
 };
@@ -216,12 +218,12 @@ impl JournalQueueStorage {
         self
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> Locked<'_, Inner> {
         self.shared.inner()
     }
 
     /// The same, after what records took was given back that were refused and whose callers are gone.
-    fn heard(&self) -> MutexGuard<'_, Inner> {
+    fn heard(&self) -> Locked<'_, Inner> {
         let mut inner = self.shared.inner();
         self.shared.hear(&mut inner);
         inner
@@ -256,7 +258,12 @@ impl JournalQueueStorage {
 
     /// Items that live.
     pub(crate) fn live(&self) -> u64 {
-        self.inner().state.counts().lives()
+        self.shared.inner.live()
+    }
+
+    /// The attempt that is under way on an item, under this lease or any.
+    pub(crate) fn attempt(&self, id: &str, token: Option<u64>) -> Option<Attempt> {
+        plan::attempt(&self.inner().state, id, token)
     }
 
     /// The item that is next, untouched.

@@ -1,7 +1,7 @@
 //! The owner of the stream: told of every record, live and in recovery.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -15,12 +15,15 @@ use super::{
     room::Step,
     underway::Underway,
 };
-use crate::queue::Bell;
+use crate::{
+    queue::Bell,
+    storage::counted::{Counted, Locked},
+};
 
 /// The owner of the stream.
 #[derive(Default)]
 pub(super) struct Shared {
-    pub(super) inner: Mutex<Inner>,
+    pub(super) inner: Counted<Inner>,
     /// Who is told when something was carried out.
     pub(super) bell: OnceLock<Arc<Bell>>,
     /// Items that will be settled, withdrawn, redriven or moved by a record on its way.
@@ -43,14 +46,13 @@ pub(super) struct Handing {
 impl Shared {
     pub(super) fn keeping(retention: Retention, payload_memory_bytes: u64) -> Self {
         Self {
-            inner: Mutex::new(Inner::keeping(retention, payload_memory_bytes)),
+            inner: Counted::new(Inner::keeping(retention, payload_memory_bytes)),
             ..Self::default()
         }
     }
 
-    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
-        // Each critical section leaves the state whole, so a panic elsewhere does not spoil it.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn inner(&self) -> Locked<'_, Inner> {
+        self.inner.lock()
     }
 
     /// Hands steps to the journal; `None` where there are none. Who decides on them holds the lock until this returned.

@@ -29,7 +29,10 @@ impl QueueStorage for JournalQueueStorage {
     }
 
     fn settle<'a>(&'a self, settlements: &'a [Settlement], now: Moment) -> BoxFuture<'a, Result<Vec<Settled>>> {
-        Box::pin(self.settle_all(settlements, now))
+        Box::pin(async move {
+            let told = self.settle_all(settlements, now).await?;
+            Ok(told.into_iter().map(|answer| answer.settled).collect())
+        })
     }
 
     fn extend<'a>(&'a self, leases: &'a [Lease], lease: Duration, now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {

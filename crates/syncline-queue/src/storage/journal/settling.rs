@@ -11,7 +11,10 @@ use super::{
     plan::{self, Reserved},
     steps::seq_of,
 };
-use crate::state::{Entry, Millis};
+use crate::{
+    state::{Entry, Millis},
+    storage::Verdict,
+};
 
 impl Inner {
     /// Decides on settlements, and keeps everybody else from what they settle.
@@ -19,17 +22,17 @@ impl Inner {
         &mut self,
         settlements: &[Settlement],
         time: Millis,
-    ) -> Result<(Vec<Settled>, Record, Reserved, Vec<u64>)> {
+    ) -> Result<(Vec<Verdict>, Record, Reserved, Vec<u64>)> {
         let (mut told, mut entries, mut held) = (Vec::with_capacity(settlements.len()), Vec::new(), Vec::new());
         let (mut reserved, mut done) = (Reserved::default(), Vec::new());
         for settlement in settlements {
-            let (settled, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
+            let (answer, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
             let Some((seq, entry)) = entry.and_then(|entry| Some((seq_of(&entry)?, entry))) else {
-                told.push(settled);
+                told.push(answer);
                 continue;
             };
             if self.settling.contains_key(&seq) {
-                told.push(Settled::Lost);
+                told.push(Settled::Lost.into());
                 continue;
             }
             if matches!(entry, Entry::Complete { .. } | Entry::Bury { .. }) {
@@ -55,7 +58,7 @@ impl Inner {
             let until = self.state.hold_lease(seq);
             self.settling.insert(seq, until);
             held.push(seq);
-            told.push(settled);
+            told.push(answer);
         }
         Ok((told, Record { is_ahead: false, time, entries }, reserved, held))
     }
