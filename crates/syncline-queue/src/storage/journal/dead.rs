@@ -1,8 +1,9 @@
 //! Steps about the dead. Of two that are on their way about one item the first one counts: what is redriven is not thrown away
 //! by a call that found it dead, nor told to be tried again once it is gone.
 
-use std::{collections::hash_map::Entry as Place, time::Duration};
+use std::time::Duration;
 
+use hashbrown::hash_map::Entry as Place;
 use syncline_core::{
     Result,
     port::{ExpiredDead, Moment},

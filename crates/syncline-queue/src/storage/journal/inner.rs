@@ -1,7 +1,8 @@
 //! The scheduler and what the journal still holds for it, as one thing under one lock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
 use syncline_core::{
     Error, Instant, Result,
     port::{Buried, Retention},
@@ -181,19 +182,31 @@ impl Inner {
             (Applied::Gone(body), _) => {
                 self.body_bytes = self.body_bytes.saturating_sub(body.len());
                 self.in_memory = self.in_memory.saturating_sub(body.in_memory());
-                if let Some(ended) = ended {
-                    self.remember(ended, body.home(), time);
-                }
-                match key.filter(|(until, _)| *until > self.time) {
-                    Some(key) => drop(self.pinned.insert(key, body.home())),
-                    None => self.leave(body.home()),
-                }
+                let key = key.filter(|(until, _)| *until > self.time);
+                self.part_from(body.home(), ended, key, time);
             }
             (Applied::Done | Applied::Replaced(_) | Applied::Moot, _) => {}
         }
     }
 
-    /// An item ended that has its home here: what is remembered of it needs the same record.
+    /// An item is gone that had its home here. What is remembered of it, and its key while that is taken, need the record
+    /// in its stead.
+    fn part_from(&mut self, home: u64, ended: Option<Ended>, key: Option<(Millis, u64)>, time: Millis) {
+        match (ended.is_some(), key.is_some()) {
+            (false, false) => self.leave(home),
+            (true, true) => self.need(home, 1),
+            (true, false) | (false, true) => {}
+        }
+        if let Some(key) = key {
+            self.pinned.insert(key, home);
+        }
+        if let Some(ended) = ended {
+            self.history.note(ended, home);
+            self.forget_ends(time);
+        }
+    }
+
+    /// An end that was told is new here: what is remembered of it needs the record at `home`.
     fn remember(&mut self, ended: Ended, home: u64, time: Millis) {
         self.need(home, 1);
         self.history.note(ended, home);

@@ -3,8 +3,7 @@
 //! What is being settled or withdrawn is left: its end stands in the journal already, or will before the copy, and a copy
 //! behind it would bring the item back. The next sweep finds it gone.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use syncline_core::{Error, ErrorKind, Result, port::DeadReason};
 
 use super::{

@@ -1,10 +1,8 @@
 //! Items about which a record is on its way that is not carried out yet.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hashbrown::HashMap;
 use syncline_journal::Reservation;
 
 /// How many records are on their way about an item. Under a lock of its own, taken behind that of the state: a record that is
