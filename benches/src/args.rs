@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// Directory on the disk to measure [default: the build directory]
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
+    /// For queue: open the backlog in this directory, say what is resident, and measure nothing; the benchmark starts itself so
+    #[arg(long, hide = true)]
+    pub(crate) backlog: Option<PathBuf>,
 }
 
 /// A part of Syncline that has peers.

@@ -56,6 +56,9 @@ fn run(args: &Args) -> Result {
     if let Some(dir) = &args.figures {
         return resilience::figures(args.room, dir);
     }
+    if let Some(dir) = &args.backlog {
+        return queue::alone::run(dir);
+    }
     let scratch = scratch::Scratch::create(args.dir.as_deref())?;
     let before = pressure::of_processors(args.room.name());
     let measures = match args.room {

@@ -1,6 +1,7 @@
 //! The queue's room: durable pushes and whole job cycles beside hand-written queues on SQLite, fjall and redb, and beside
 //! yaque and Redis; calls in memory, and the scheduler alone; a backlog whose payloads are on disk.
 
+pub(crate) mod alone;
 mod api;
 mod clock;
 mod jobs;

@@ -23,7 +23,7 @@ use syncline_journal::{Config, FileDisk, Journal};
 use syncline_queue::JournalQueueStorage;
 use tokio::runtime::Runtime;
 
-use super::resident;
+use super::{alone, resident};
 use crate::{Result, measure::Measure, scratch::Scratch};
 
 const BODY_BYTES: usize = 1_024;
@@ -55,6 +55,9 @@ pub(super) fn run(scratch: &Scratch, runtime: &Runtime, size: Size) -> Result<Ve
         Measure::at_most("queue.payloads.resident_pushed_mib", resident::bytes()? as f64 / MIB, 1_024.0),
     ];
     close((queue, journal))?;
+    let alone = alone::open(room.path())?;
+    is_whole(size.items, alone.waiting)?;
+    measures.push(Measure::at_most("queue.payloads.resident_reopened_mib", alone.resident as f64 / MIB, 1_024.0));
 
     eprintln!(
         "backlog: reopened beside reading its files; with _cold both from disk, without both from the page cache"
@@ -69,16 +72,21 @@ pub(super) fn run(scratch: &Scratch, runtime: &Runtime, size: Size) -> Result<Ve
     measures.push(Measure::context("queue.payloads.reopen_per_read_cold", cold.ratio));
     measures.extend(cold.speeds("_cold"));
     let (queue, journal) = cold.opened;
-    measures.push(Measure::at_most("queue.payloads.resident_reopened_mib", resident::bytes()? as f64 / MIB, 1_024.0));
 
-    let stats = runtime.block_on(queue.stats(now()))?;
-    if stats.waiting.iter().sum::<u64>() != size.items {
-        return Err(format!("{} items were pushed, and {:?} wait", size.items, stats.waiting).into());
-    }
+    is_whole(size.items, runtime.block_on(queue.stats(now()))?.waiting.iter().sum())?;
     let drained = runtime.block_on(drain(&queue, size.drained))?;
     measures.push(Measure::context("queue.payloads.drain_items_per_s", per_second(size.drained, drained)));
     close((queue, journal))?;
     Ok(measures)
+}
+
+/// Ends the run where items are missing.
+fn is_whole(pushed: u64, waiting: u64) -> Result {
+    if pushed == waiting {
+        Ok(())
+    } else {
+        Err(format!("{pushed} items were pushed, and {waiting} wait").into())
+    }
 }
 
 /// Whether the files are in the page cache before each turn.
@@ -124,14 +132,14 @@ fn reopen(dir: &Path, rounds: usize, cache: Cache) -> Result<Reopened> {
     Ok(Reopened { ratio, read_mib_per_s, reopen_mib_per_s, opened })
 }
 
-fn open(dir: &Path) -> Result<(JournalQueueStorage, Journal)> {
+pub(super) fn open(dir: &Path) -> Result<(JournalQueueStorage, Journal)> {
     let disk = Arc::new(FileDisk::open(dir)?);
     let (queue, opened) =
         JournalQueueStorage::open_with_journal(disk, Config::default(), "backlog", PAYLOAD_MEMORY_BYTES)?;
     Ok((queue, opened.journal))
 }
 
-fn close((queue, journal): (JournalQueueStorage, Journal)) -> Result {
+pub(super) fn close((queue, journal): (JournalQueueStorage, Journal)) -> Result {
     drop(queue);
     Ok(journal.close()?)
 }
@@ -235,7 +243,7 @@ fn body(number: u64) -> Bytes {
     number.to_le_bytes().repeat(BODY_BYTES / size_of::<u64>()).into()
 }
 
-fn now() -> Moment {
+pub(super) fn now() -> Moment {
     Moment { wall: SystemClock.wall(), steady: SystemClock.now() }
 }
 
