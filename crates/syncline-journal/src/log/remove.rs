@@ -27,7 +27,23 @@ impl Log {
         })
     }
 
-    /// Removes the segments that hold nothing that is needed.
+    /// Removes the segments that hold nothing that is needed, at leisure.
+    ///
+    /// # Errors
+    ///
+    /// As a failed write of the manifest. A file that cannot be removed, and a full disk, are only logged: they cost space,
+    /// not truth, and the next removal tries again.
+    pub fn remove_dead(&mut self) -> Result<()> {
+        match self.give_back_dead() {
+            Err(error) if error.kind() == ErrorKind::Full => {
+                tracing::warn!(target: crate::TRACING_TARGET, %error, "dead segments could not be given back yet");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// The same for who needs the space now.
     ///
     /// 1. Sync: what made them needless may be written and not yet on disk. 2. Write a manifest that does not list them, twice,
     /// so that the one to fall back to does not either. 3. Only then remove the files; those that a crash leaves are removed
@@ -35,9 +51,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// As a failed write of the manifest. A file that cannot be removed, and a full disk, are only logged: they cost space,
-    /// not truth, and the next removal tries again.
-    pub fn remove_dead(&mut self) -> Result<()> {
+    /// As a failed write of the manifest. [`ErrorKind::Full`] when there is no space for it: then they are there as before.
+    pub(super) fn give_back_dead(&mut self) -> Result<()> {
         self.check()?;
         if !self.has_dead() {
             return Ok(());
@@ -51,21 +66,17 @@ impl Log {
         if planted!(self.config, RemoveBeforeManifest) {
             self.remove_files(dead.keys());
         }
-        if let Err(error) = self.store_manifest_at_all_costs().and_then(|()| self.store_manifest_again()) {
-            self.sealed.extend(dead);
-            if error.kind() != ErrorKind::Full {
-                return Err(error);
-            }
-            tracing::warn!(target: crate::TRACING_TARGET, %error, "dead segments could not be given back yet");
-            return Ok(());
+        let stored = self.store_manifest_at_all_costs().and_then(|()| self.store_manifest_again());
+        match &stored {
+            Ok(()) if planted!(self.config, RemoveBeforeManifest) => {}
+            Ok(()) => self.remove_files(dead.keys()),
+            Err(_) => self.sealed.extend(dead),
         }
-        if !planted!(self.config, RemoveBeforeManifest) {
-            self.remove_files(dead.keys());
-        }
-        if !self.spare {
+        // The manifest may have had its space.
+        if !self.spare && self.poisoned.is_none() {
             self.make_spare(self.config.segment_bytes);
         }
-        Ok(())
+        stored
     }
 
     fn remove_files<'a>(&self, mut dead: impl Iterator<Item = &'a u64>) {

@@ -18,8 +18,19 @@ use crate::{
 };
 
 impl Log {
-    /// Makes sure that a frame of `len` bytes can be written behind the last one, in a new segment if need be.
+    /// Makes sure that a frame of `len` bytes can be written behind the last one, in a new segment if need be. Before it is
+    /// refused for want of space, what is dead already is given back.
     pub(super) fn reserve(&mut self, len: u64, essential: bool) -> Result<()> {
+        match self.find_room(len, essential) {
+            Err(error) if error.kind() == ErrorKind::Full && self.has_dead() => {
+                self.give_back_dead()?;
+                self.find_room(len, essential)
+            }
+            found => found,
+        }
+    }
+
+    fn find_room(&mut self, len: u64, essential: bool) -> Result<()> {
         // A closing frame must always find room.
         let needed = len + frame::HEADER_LEN as u64;
         if !self.spare {

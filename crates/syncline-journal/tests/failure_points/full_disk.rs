@@ -7,10 +7,10 @@ use syncline_journal::{
 };
 use syncline_testkit::{
     SeededRandom, SimDisk,
-    disk::{Call, Fault},
+    disk::{Call, Effect, Fault},
 };
 
-use crate::story::{STREAM, config, open, payload, reopened, standing, start, up_to, write};
+use crate::story::{STREAM, config, open, payload, reopened, segments, standing, start, up_to, write, write_synced};
 
 const BLOCK: u64 = 4_096;
 
@@ -101,6 +101,63 @@ fn truncation_on_a_full_disk_frees_space_and_work_goes_on() {
     log.sync().unwrap();
     disk.set_capacity(None);
     assert!(reopened(&disk.synced_image()).ends_with(&[last, last + 1]));
+}
+
+/// An append was refused for want of space while segments that nobody needed waited for a quiet moment to be removed.
+#[test]
+fn an_append_gives_dead_segments_back_before_it_is_refused() {
+    for free in 0..12 {
+        let (disk, mut log, stream) = start(config());
+        disk.set_capacity(Some(used(&disk) + free * BLOCK));
+        let last = fill(&mut log, stream);
+        // Beside what is there not even a manifest fits.
+        disk.set_capacity(Some(used(&disk)));
+        log.truncate(stream, last + 1);
+        assert_eq!(write(&mut log, stream).unwrap(), last + 1, "{free} blocks");
+        assert!(!log.has_dead(), "{free} blocks");
+        log.sync().unwrap();
+        disk.set_capacity(None);
+        assert_eq!(reopened(&disk.synced_image()), [last + 1], "{free} blocks");
+    }
+}
+
+/// The same where what is needed was written again, and no sync covers the second copy yet.
+#[test]
+fn an_append_gives_no_segment_back_before_what_replaces_it_is_on_disk() {
+    let random = SeededRandom::new(syncline_testkit::seed());
+    let (disk, mut log, stream) = start(config());
+    disk.set_capacity(Some(used(&disk) + 6 * BLOCK));
+    fill(&mut log, stream);
+    log.sync().unwrap();
+    let copy = essential(&mut log, stream).unwrap();
+    log.truncate(stream, copy);
+    disk.collect_points(true);
+    write(&mut log, stream).unwrap();
+    let points = disk.take_points();
+    assert!(segments(&disk).len() < segments(&points[0]).len(), "something was given back");
+    for image in points.iter().flat_map(|point| point.crash_images(32, &random)) {
+        image.set_capacity(None);
+        let standing = reopened(&image);
+        assert!(standing.contains(&1) || standing.contains(&copy), "{standing:?} without {copy}");
+    }
+}
+
+/// A manifest without the dead segments may want the space that is reserved for what frees some.
+#[test]
+fn an_append_that_cannot_give_dead_segments_back_is_refused_and_costs_no_reserve() {
+    let (disk, mut log, stream) = start(config());
+    write_synced(&mut log, stream, 400);
+    let last = log.next_seq() - 1;
+    log.truncate(stream, last);
+    assert!(log.has_dead());
+    disk.set_capacity(Some(used(&disk)));
+    disk.fail(Fault { call: Some(Call::Sync), skip: 0, effect: Effect::StorageFull, lasts: true });
+    let large = || Submission { records: vec![(stream, vec![1; 20 * 1_024].into())], essential: false };
+    assert_eq!(log.write(&[large()]).unwrap_err().kind(), ErrorKind::Full);
+    assert!(log.has_dead() && disk.contents("spare.seg").is_some());
+    disk.heal();
+    assert_eq!(log.write(&[large()]).unwrap(), last + 1);
+    assert!(!log.has_dead());
 }
 
 #[test]
