@@ -95,7 +95,8 @@ async fn after_a_failed_write_nothing_is_acknowledged_that_a_restart_loses() {
     }
 }
 
-/// What went wrong: on a full disk nothing could be popped or completed, though that is what would free the space.
+/// What went wrong: on a full disk nothing could be popped or completed, though that is what would free the space. And pushes
+/// were refused although that had freed some, until the journal had a quiet moment to give it back.
 #[tokio::test]
 async fn a_full_disk_refuses_pushes_takes_outcomes_and_recovers_by_them() {
     let seed = seed();
@@ -124,11 +125,10 @@ async fn a_full_disk_refuses_pushes_takes_outcomes_and_recovers_by_them() {
     }
     assert_eq!(done, pushed, "seed {seed}");
     queue.purge_all().await.unwrap();
-    // Nothing lives in the segments now: a push that finds no space has it given back for the next one.
-    let mut refused = 0;
-    while let Err(error) = queue.push(item("again")).await {
-        refused += 1;
-        assert!(matches!(error, QueueError::StorageFull(_)) && refused < 100_000, "seed {seed}: {error:?}");
+    // What ended is remembered in the segments: a push that finds no space has that forgotten, for the next one.
+    if let Err(error) = queue.push(item("again")).await {
+        assert!(matches!(error, QueueError::StorageFull(_)), "seed {seed}: {error:?}");
+        queue.push(item("again")).await.unwrap();
     }
     drop((queue, journal));
     assert_eq!(ids(&on(&disk.synced_image()).0).await, ["again"], "seed {seed}");
