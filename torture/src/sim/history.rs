@@ -117,6 +117,7 @@ impl History {
         match self.random.below(100) {
             _ if broken && self.random.once_in(4) => self.reopen(),
             _ if self.setup.faults && !broken && self.random.once_in(30) => self.fail_a_rotation(),
+            _ if self.setup.full && self.setup.truncates && self.random.once_in(30) => self.fill_up(),
             0..=39 => self.write(1, false),
             40..=47 => {
                 let count = 2 + self.random.index(4);

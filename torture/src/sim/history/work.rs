@@ -1,6 +1,8 @@
 //! Work on an open journal besides writing. Each runs its calls, notes what was answered, and checks every moment in
 //! between.
 
+use syncline_journal::sim::Log;
+
 use super::{History, end};
 use crate::sim::{Verdict, model::Stream};
 
@@ -46,6 +48,34 @@ impl History {
     pub(super) fn truncate(&mut self) -> Verdict {
         let Some(mut log) = self.log.take() else { return self.reopen() };
         let before = self.mark();
+        self.lower_needs(&mut log);
+        let result = if self.random.once_in(3) { Ok(()) } else { log.remove_dead() };
+        self.log = Some(log);
+        self.tell(|| format!("remove -> {}", end(&result)));
+        if self.model.broken.is_none() {
+            self.answered("a removal", result)?;
+        }
+        self.check(before)
+    }
+
+    /// Leaves no space beside what is there and frees some of it, so that an append has to give dead segments back before it is
+    /// refused, which would seldom come up by chance.
+    pub(super) fn fill_up(&mut self) -> Verdict {
+        let Some(mut log) = self.log.take() else { return self.reopen() };
+        self.lower_needs(&mut log);
+        self.log = Some(log);
+        let used = self.used();
+        self.disk.set_capacity(Some(used));
+        self.faulty = true;
+        self.tell(|| format!("no space beside {used} bytes"));
+        self.large = true;
+        let written = self.write(1, false).and_then(|()| self.write(1, false));
+        self.large = false;
+        written
+    }
+
+    /// Truncates a stream, or all of them.
+    fn lower_needs(&mut self, log: &mut Log) {
         let (at, written) = (self.random.index(self.model.streams.len()), self.model.written);
         // Now and then all streams give up nearly all, so that long histories do not pile up.
         let all = self.random.once_in(3);
@@ -64,13 +94,6 @@ impl History {
             said.push(format!("truncate {} below {seq}", stream.name));
         }
         self.tell(|| said.join(", "));
-        let result = if self.random.once_in(3) { Ok(()) } else { log.remove_dead() };
-        self.log = Some(log);
-        self.tell(|| format!("remove -> {}", end(&result)));
-        if self.model.broken.is_none() {
-            self.answered("a removal", result)?;
-        }
-        self.check(before)
     }
 
     pub(super) fn register(&mut self) -> Verdict {
@@ -112,11 +135,16 @@ impl History {
             self.tell(|| "space without bound".to_owned());
             return Ok(());
         }
-        let used: u64 = self.disk.files().iter().map(|(_, len)| len.div_ceil(4_096) * 4_096).sum();
+        let used = self.used();
         let bytes = used + self.random.below(3 * self.setup.config.segment_bytes);
         self.disk.set_capacity(Some(bytes));
         self.faulty = true;
         self.tell(|| format!("space for {bytes} bytes, {used} are used"));
         Ok(())
+    }
+
+    /// Bytes that the files take on the disk.
+    fn used(&self) -> u64 {
+        self.disk.files().iter().map(|(_, len)| len.next_multiple_of(4_096)).sum()
     }
 }
