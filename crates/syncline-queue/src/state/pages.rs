@@ -27,6 +27,7 @@ pub(crate) struct Pages {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
 struct Page {
     /// Which seqs it has, counted by pages; of a free one, one more than the next that is free, or 0.
     number: u64,
@@ -149,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_page_is_a_line_and_what_goes_makes_room() {
-        assert_eq!(size_of::<Page>(), 64);
+        assert_eq!((size_of::<Page>(), align_of::<Page>()), (64, 64));
         let mut pages = Pages::default();
         for seq in 0..200_000_u32 {
             pages.insert(seq.into(), seq);
