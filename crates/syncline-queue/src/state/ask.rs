@@ -6,6 +6,9 @@ use syncline_core::Instant;
 
 use super::{Counts, Hold, Id, Millis, Phase, Push, Refusal, Slot, State, UPKEEP_MAX, slab::Name};
 
+/// Most ids that are approached at once: what is fetched of them stays near until it is looked at.
+const APPROACHED_MAX: usize = 1_024;
+
 impl<B> State<B> {
     /// The seq of the next push.
     pub(crate) fn next_seq(&self) -> u64 {
@@ -26,6 +29,13 @@ impl<B> State<B> {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
+    }
+
+    /// Fetches side by side what look-ups of these ids begin with, for who is about to look up one after the other.
+    pub(crate) fn approach<'a>(&self, ids: impl ExactSizeIterator<Item = &'a str>) {
+        if ids.len() > 1 {
+            self.slab.approach(ids.take(APPROACHED_MAX).map(Id::from));
+        }
     }
 
     /// The item of `id`; the newest where ids may repeat.

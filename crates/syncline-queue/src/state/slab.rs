@@ -9,12 +9,9 @@ use super::{
     id::Id,
     pages::Pages,
     slot::{Phase, Slot},
-    table::Table,
+    table::{SIDE_BY_SIDE, Table},
     twins::Twins,
 };
-
-/// Ids that are looked up side by side where all of them are.
-const SIDE_BY_SIDE: usize = 64;
 
 /// Slots that are used again once they are free.
 #[derive(Debug)]
@@ -134,6 +131,11 @@ impl<B> Slab<B> {
             return Some(newest);
         }
         if slot.has_twins { self.twins.under(id, token) } else { None }
+    }
+
+    /// Fetches side by side what look-ups of these ids begin with.
+    pub(crate) fn approach(&self, ids: impl Iterator<Item = Id>) {
+        self.by_id.approach(ids.map(|id| self.hasher.hash_one(&id)));
     }
 
     /// Looks an id up.

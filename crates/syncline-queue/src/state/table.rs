@@ -19,6 +19,8 @@ const ENTRIES: usize = 10;
 const LOAD: usize = 7;
 /// Levels that an entry's bits of its hash are good for.
 const LEVELS: u32 = 8;
+/// Buckets that are fetched side by side.
+pub(crate) const SIDE_BY_SIDE: usize = 32;
 /// Numbers of buckets that stand behind others begin here.
 const BEHIND: u32 = 1 << 31;
 
@@ -133,9 +135,17 @@ impl Table {
     }
 
     /// Fetches the buckets of these hashes side by side, for who is about to look at one after the other.
-    pub(crate) fn approach(&self, hashes: impl Iterator<Item = u64>) {
-        let homes = hashes.filter_map(|hash| self.bucket(self.home(hash)?.bucket));
-        black_box(homes.fold(0, |sum, bucket| sum | bucket.next));
+    pub(crate) fn approach(&self, mut hashes: impl Iterator<Item = u64>) {
+        let (mut few, mut count) = ([0; SIDE_BY_SIDE], SIDE_BY_SIDE);
+        while count == SIDE_BY_SIDE {
+            count = 0;
+            // All are made before any bucket is fetched: between two that take long to make, nothing would be side by side.
+            for (few, hash) in few.iter_mut().zip(&mut hashes) {
+                (*few, count) = (hash, count + 1);
+            }
+            let homes = few.iter().take(count).filter_map(|hash| self.bucket(self.home(*hash)?.bucket));
+            black_box(homes.fold(0, |sum, bucket| sum | bucket.next));
+        }
     }
 
     /// Adds a number where there is none that `is_it`, and says whether it did. For a table that has [room](Self::with_room).
@@ -436,6 +446,18 @@ mod tests {
             table.insert(hash(number), number, hash);
         }
         assert_is_in_order(&table, hash);
+    }
+
+    #[test]
+    fn however_many_hashes_are_approached_all_of_them_are() {
+        let mut table = Table::default();
+        table.approach([1, 2].into_iter());
+        (0..1_000).for_each(|number| table.insert(hash(number), number, hash));
+        for many in [0, 1, SIDE_BY_SIDE - 1, SIDE_BY_SIDE, SIDE_BY_SIDE + 1, 3 * SIDE_BY_SIDE] {
+            let mut hashes = (0..).map(hash).take(many);
+            table.approach(&mut hashes);
+            assert_eq!(hashes.next(), None, "{many}");
+        }
     }
 
     #[test]

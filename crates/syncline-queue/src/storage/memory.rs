@@ -89,6 +89,7 @@ impl MemoryQueueStorage {
     pub(crate) fn settle_now(&self, settlements: &[Settlement], now: Moment) -> Result<Vec<Verdict>> {
         let mut shared = self.shared();
         let time = shared.clock.at(now);
+        plan::approach(&shared.state, settlements);
         settlements.iter().map(|settlement| shared.settle(settlement, time)).collect()
     }
 

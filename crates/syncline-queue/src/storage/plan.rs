@@ -6,7 +6,7 @@ use syncline_core::{
     Error, ErrorKind, Result, WallTime,
     port::{
         Admission, Buried, Claim, Claimed, DeadReason, Lease, Moment, NewItem, Pushed, QueueOutcome as Outcome, Reaped,
-        Settled, Standing, Stored,
+        Settled, Settlement, Standing, Stored,
     },
 };
 
@@ -115,11 +115,12 @@ pub(crate) fn reserve_after(
 pub(crate) fn reserve_each<'a>(
     state: &mut State<Body>,
     done: &[u64],
-    items: impl ExactSizeIterator<Item = New<'a>>,
+    items: impl ExactSizeIterator<Item = New<'a>> + Clone,
     admission: Admission,
     now: Millis,
     mut taken: impl FnMut(&mut State<Body>, u32, &New<'a>, u64),
 ) -> Result<Reserved> {
+    state.approach(items.clone().map(|item| item.id));
     let first = state.next_seq();
     let mut reserved = Reserved { told: Vec::with_capacity(items.len()), seqs: first..first, ..Reserved::default() };
     for item in items {
@@ -258,6 +259,11 @@ pub(crate) fn claim(
 pub(crate) fn peek(state: &State<Body>, aging: Option<Duration>, time: Millis) -> Option<Sight<Stored>> {
     let aging = aging.map(|aging| u64::try_from(aging.as_millis()).unwrap_or(u64::MAX));
     stored(state, state.next(time, aging)?, time)
+}
+
+/// Comes near to what settlements are about, for who [settles](settle) one after the other.
+pub(crate) fn approach(state: &State<Body>, settlements: &[Settlement]) {
+    state.approach(settlements.iter().map(|settlement| &*settlement.lease.id));
 }
 
 /// The steps that end a lease, and what its holder is told. Follow-up pushes are for the caller to reserve.

@@ -25,6 +25,7 @@ impl Inner {
     ) -> Result<(Vec<Verdict>, Record, Reserved, Vec<u64>)> {
         let (mut told, mut entries, mut held) = (Vec::with_capacity(settlements.len()), Vec::new(), Vec::new());
         let (mut reserved, mut done) = (Reserved::default(), Vec::new());
+        plan::approach(&self.state, settlements);
         for settlement in settlements {
             let (answer, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
             let Some((seq, entry)) = entry.and_then(|entry| Some((seq_of(&entry)?, entry))) else {
