@@ -21,4 +21,3 @@ pub use memory::MemoryQueueStorage;
 pub(crate) use new::New;
 pub(crate) use plan::is_at_capacity;
 pub(crate) use taken_in::TakenIn;
-pub(crate) use time::QueueClock;

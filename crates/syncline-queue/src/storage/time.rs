@@ -36,12 +36,6 @@ impl QueueClock {
         time
     }
 
-    /// How far the calendar was set forward since the latest moment seen.
-    pub(crate) fn leap(&self, now: Moment) -> Duration {
-        let leap = now.wall.as_millis().saturating_sub(self.carried(now.steady));
-        Duration::from_millis(if self.seen.is_some() { leap } else { 0 })
-    }
-
     /// The time at `now` by the steady clock alone.
     fn carried(&self, now: Instant) -> Millis {
         let passed = self.seen.map_or(Duration::ZERO, |seen| now.saturating_since(seen));
@@ -82,17 +76,6 @@ mod tests {
         };
         let times: Vec<_> = (0..=20).map(|n| clock.at(micros(n * 100))).collect();
         assert_eq!((times[0], times[9], times[10], times[20]), (10, 10, 11, 12));
-    }
-
-    #[test]
-    fn a_calendar_that_is_set_forward_is_told_from_time_that_passes() {
-        let mut clock = QueueClock::default();
-        assert_eq!(clock.leap(at(1_000_000, 0)), Duration::ZERO, "there was no moment before");
-        clock.at(at(1_000_000, 0));
-        assert_eq!(clock.leap(at(1_000_050, 50)), Duration::ZERO);
-        assert_eq!(clock.leap(at(1_003_050, 50)), Duration::from_secs(3));
-        clock.at(at(400_000, 150));
-        assert_eq!(clock.leap(at(1_000_200, 150)), Duration::from_millis(50), "of what was set back the rest counts");
     }
 
     #[test]
