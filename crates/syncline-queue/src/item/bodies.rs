@@ -1,23 +1,26 @@
-//! What a push carries, written one item behind the other into room that is used again.
+//! What a push carries, written before anybody's lock is taken, in room that is used again.
 
-use std::{cell::Cell, ops::Range};
+use std::{cell::Cell, sync::Arc};
 
 use super::{SyncItem, codec, id};
-use crate::{QueueResult, storage::New};
+use crate::{
+    QueueResult,
+    storage::{Content, New},
+};
 
 /// Most bytes, and most items, that there is room for while a thread pushes nothing.
 const ROOM_BYTES_MAX: usize = 1_024 * 1_024;
 const ROOM_ITEMS_MAX: usize = 4_096;
 
 thread_local! {
-    static ROOM: Cell<Room> = const { Cell::new(Room { bytes: Vec::new(), spans: Vec::new() }) };
+    static ROOM: Cell<Room> = const { Cell::new(Room { scratch: Vec::new(), written: Vec::new() }) };
 }
 
 #[derive(Debug, Default)]
 struct Room {
-    bytes: Vec<u8>,
-    /// Where each of them stands.
-    spans: Vec<Range<usize>>,
+    scratch: Vec<u8>,
+    /// What each item carries, as it stays with the queue.
+    written: Vec<Arc<[u8]>>,
 }
 
 /// The bytes of items that are pushed.
@@ -33,12 +36,12 @@ impl Bodies {
     /// that cannot be kept.
     pub(crate) fn of(items: &[SyncItem]) -> QueueResult<Self> {
         let mut bodies = Self(ROOM.take());
-        let Room { bytes, spans } = &mut bodies.0;
+        let Room { scratch, written } = &mut bodies.0;
         for item in items {
             id::check(&item.id)?;
-            let begin = bytes.len();
-            codec::put(bytes, item)?;
-            spans.push(begin..bytes.len());
+            scratch.clear();
+            codec::put(scratch, item)?;
+            written.push(scratch.as_slice().into());
         }
         Ok(bodies)
     }
@@ -49,18 +52,16 @@ impl Bodies {
         items: &'a [SyncItem],
         has_partitions: bool,
     ) -> impl ExactSizeIterator<Item = New<'a>> + Clone {
-        let Room { bytes, spans } = &self.0;
-        let of = |span: &Range<usize>| bytes.get(span.clone()).unwrap_or_default();
-        items.iter().zip(spans).map(move |(item, span)| item.as_new(has_partitions, of(span)))
+        let each = items.iter().zip(&self.0.written);
+        each.map(move |(item, body)| item.as_new(has_partitions, Content::Shared(body)))
     }
 }
 
 impl Drop for Bodies {
     fn drop(&mut self) {
-        let Room { bytes, spans } = &mut self.0;
-        if bytes.capacity() <= ROOM_BYTES_MAX && spans.capacity() <= ROOM_ITEMS_MAX {
-            bytes.clear();
-            spans.clear();
+        let Room { scratch, written } = &mut self.0;
+        written.clear();
+        if scratch.capacity() <= ROOM_BYTES_MAX && written.capacity() <= ROOM_ITEMS_MAX {
             // A thread that ends has no room any more.
             let _gone = ROOM.try_with(|room| room.replace(std::mem::take(&mut self.0)));
         }
@@ -92,15 +93,16 @@ mod tests {
     fn what_could_not_be_written_leaves_nothing_in_the_room() {
         let too_long = SyncItem::with_id("x".repeat(2_000), json!(1), Priority::Normal);
         assert!(Bodies::of(&[item(1), too_long]).is_err());
-        let bodies = Bodies::of(&[item(2)]).unwrap();
-        assert_eq!(bodies.0.spans.len(), 1);
-        assert_eq!(bodies.0.spans[0], 0..bodies.0.bytes.len());
+        let items = [item(2)];
+        let bodies = Bodies::of(&items).unwrap();
+        assert_eq!(bodies.0.written.len(), 1);
+        assert_eq!(bodies.0.written[0][..], items[0].to_body().unwrap()[..]);
     }
 
     #[test]
     fn room_for_large_items_is_not_kept() {
         let large = SyncItem::new("x".repeat(2 * ROOM_BYTES_MAX).into(), Priority::Normal);
         drop(Bodies::of(&[large]).unwrap());
-        assert!(Bodies::of(&[]).unwrap().0.bytes.capacity() <= ROOM_BYTES_MAX);
+        assert!(Bodies::of(&[]).unwrap().0.scratch.capacity() <= ROOM_BYTES_MAX);
     }
 }

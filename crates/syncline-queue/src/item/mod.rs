@@ -23,7 +23,11 @@ pub use self::{
     listed::{ItemFilter, ItemInfo, ItemPage},
     status::ItemStatus,
 };
-use crate::{QueueError, QueueResult, schedule::Tick, storage::New};
+use crate::{
+    QueueError, QueueResult,
+    schedule::Tick,
+    storage::{Content, New},
+};
 
 /// Attempts of an item unless it says otherwise.
 pub const DEFAULT_MAX_RETRIES: u32 = 5;
@@ -188,7 +192,7 @@ impl SyncItem {
     }
 
     /// What a storage keeps of it, with `body` as its bytes, without a copy of anything.
-    pub(crate) fn as_new<'a>(&'a self, has_partitions: bool, body: &'a [u8]) -> New<'a> {
+    pub(crate) fn as_new<'a>(&'a self, has_partitions: bool, body: Content<'a>) -> New<'a> {
         New {
             id: &self.id,
             priority: self.priority,

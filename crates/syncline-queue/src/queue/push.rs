@@ -17,7 +17,7 @@ use super::{
 use crate::{
     QueueError, QueueResult, SyncItem,
     item::Bodies,
-    storage::{New, is_at_capacity},
+    storage::{Content, New, is_at_capacity},
 };
 
 impl SyncQueue {
@@ -134,7 +134,7 @@ impl Inner {
             self.push_given(items).await?
         };
         let Some((told, now)) = pushed else { return Ok(Vec::new()) };
-        self.note_pushed(items.iter().map(|item| item.as_new(false, &[])), &told, now);
+        self.note_pushed(items.iter().map(|item| item.as_new(false, Content::Bytes(&[]))), &told, now);
         Ok(told)
     }
 

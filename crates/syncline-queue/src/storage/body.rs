@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use syncline_core::{Error, ErrorKind, Result};
 
+use super::new::Content;
+
 /// The content of an item. Small, because there may be millions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Body {
@@ -41,6 +43,11 @@ impl Body {
         Self { home: 0, kept: Kept::Memory(bytes.into()) }
     }
 
+    /// Content that is pushed, and has no home yet.
+    pub(crate) fn of(content: Content<'_>) -> Self {
+        Self { home: 0, kept: Kept::Memory(content.to_shared()) }
+    }
+
     /// The `len` bytes from `at` on of the record at `home`.
     pub(crate) fn on_disk(home: u64, at: u32, len: u32) -> Self {
         Self { home, kept: Kept::Disk { at, len } }
@@ -73,10 +80,10 @@ impl Body {
     }
 
     /// The same, shared.
-    pub(crate) fn bytes(&self) -> Option<Bytes> {
-        match &self.kept {
+    pub(crate) fn into_bytes(self) -> Option<Bytes> {
+        match self.kept {
             Kept::Memory(bytes) if bytes.is_empty() => Some(Bytes::new()),
-            Kept::Memory(bytes) => Some(Bytes::from_owner(Arc::clone(bytes))),
+            Kept::Memory(bytes) => Some(Bytes::from_owner(bytes)),
             Kept::Disk { .. } => None,
         }
     }
@@ -145,10 +152,10 @@ mod tests {
     fn content_is_taken_in_as_a_copy_of_its_own() {
         let record = Bytes::from(vec![7; 1_000]);
         let mut body = Body::on_disk(3, 10, 20);
-        assert_eq!((body.len(), body.in_memory(), body.bytes()), (20, 0, None));
+        assert_eq!((body.len(), body.in_memory(), body.clone().into_bytes()), (20, 0, None));
         body.take_in(None, &record);
         assert_eq!((body.len(), body.in_memory(), body.spot()), (20, 20, None));
-        assert_eq!(body.bytes().unwrap(), vec![7; 20]);
+        assert_eq!(body.clone().into_bytes().unwrap(), vec![7; 20]);
         assert!(record.try_into_mut().is_ok(), "the record is nobody's any more");
     }
 

@@ -78,10 +78,12 @@ impl MemoryQueueStorage {
 
     /// As [`QueueStorage::claim`].
     pub(crate) fn claim_now(&self, claim: Claim, now: Moment) -> Handed {
-        let mut shared = self.shared();
-        let time = shared.clock.at(now);
-        let taken = plan::claim(&mut shared.state, claim, now, time, drop);
-        let items = taken.items.into_iter().map(|item| item.seen).collect();
+        let taken = {
+            let mut shared = self.shared();
+            let time = shared.clock.at(now);
+            plan::claim(&mut shared.state, claim, now, time, drop)
+        };
+        let items = taken.items.into_iter().map(|item| item.told().seen).collect();
         Handed { items, buried: taken.buried }
     }
 

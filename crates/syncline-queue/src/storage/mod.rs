@@ -18,6 +18,6 @@ pub(crate) use attempt::{Attempt, Verdict};
 pub use journal::JournalQueueStorage;
 pub(crate) use journal::{PAYLOAD_MEMORY_BYTES, PushUnderWay};
 pub use memory::MemoryQueueStorage;
-pub(crate) use new::New;
+pub(crate) use new::{Content, New};
 pub(crate) use plan::is_at_capacity;
 pub(crate) use taken_in::TakenIn;

@@ -1,6 +1,6 @@
 //! What is pushed, borrowed from whoever pushes it: most of it is copied once, to where it stays.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use syncline_core::{Priority, WallTime, port::NewItem};
 
@@ -16,8 +16,41 @@ pub(crate) struct New<'a> {
     pub(crate) partition: Option<&'a str>,
     pub(crate) dedup: Option<(&'a str, Duration)>,
     pub(crate) expires_at: Option<WallTime>,
-    pub(crate) body: &'a [u8],
+    pub(crate) body: Content<'a>,
 }
+
+/// What it carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content<'a> {
+    /// To be copied where it stays.
+    Bytes(&'a [u8]),
+    /// Copied already, so that it need not be under anybody's lock.
+    Shared(&'a Arc<[u8]>),
+}
+
+impl<'a> Content<'a> {
+    pub(crate) fn as_slice(self) -> &'a [u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn to_shared(self) -> Arc<[u8]> {
+        match self {
+            Self::Bytes(bytes) => bytes.into(),
+            Self::Shared(bytes) => Arc::clone(bytes),
+        }
+    }
+}
+
+impl PartialEq for Content<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Content<'_> {}
 
 impl<'a> From<&'a NewItem> for New<'a> {
     fn from(item: &'a NewItem) -> Self {
@@ -29,7 +62,7 @@ impl<'a> From<&'a NewItem> for New<'a> {
             partition: item.partition.as_deref(),
             dedup: item.dedup.as_ref().map(|dedup| (&*dedup.key, dedup.window)),
             expires_at: item.expires_at,
-            body: &item.body,
+            body: Content::Bytes(&item.body),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
     attempt::{Attempt, Verdict},
     body::Body,
     new::New,
-    sight::Sight,
+    sight::{Glimpse, Sight, Texts},
 };
 use crate::state::{Entry, Hold, Millis, Phase, Push, Refusal, Slot, State};
 
@@ -100,7 +100,7 @@ pub(crate) fn reserve_after(
     let news = items.iter().map(New::from);
     let reserved = reserve_each(state, done, news, admission, now, |state, at, new, seq| {
         // Shared with the slot; what is written is never empty where something was pushed.
-        let body = state.body_mut(at).map_or_else(|| Body::new(new.body), |body| body.clone());
+        let body = state.body_mut(at).map_or_else(|| Body::of(new.body), |body| body.clone());
         let lane = new.partition.map(Into::into);
         entries.push(Entry::Push(Box::new(Push { lane, ..new.to_push(seq, now, body) })));
     })?;
@@ -125,7 +125,7 @@ pub(crate) fn reserve_each<'a>(
     let mut reserved = Reserved { told: Vec::with_capacity(items.len()), seqs: first..first, ..Reserved::default() };
     for item in items {
         let seq = reserved.seqs.end;
-        let push = item.to_push(seq, now, Body::new(item.body));
+        let push = item.to_push(seq, now, Body::of(item.body));
         let refusal = if state.counts().live() >= admission.capacity {
             // A duplicate takes no room.
             state.refusal(&push, admission.unique_ids, done, now).unwrap_or(Refusal::Full)
@@ -214,7 +214,7 @@ pub(crate) fn is_at_capacity(error: &Error) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     /// What is to be handed out, in order.
-    pub(crate) items: Vec<Sight<Claimed>>,
+    pub(crate) items: Vec<Glimpse>,
     pub(crate) buried: Vec<Buried>,
 }
 
@@ -248,7 +248,7 @@ pub(crate) fn claim(
         state.apply(entry.clone());
         state.lease(seq, now.steady, now.steady + claim.lease);
         if let Some(slot) = state.of_seq(seq) {
-            taken.items.push(claimed_of(state, slot));
+            taken.items.push(glimpse_of(state, slot));
             keep(entry);
         }
     }
@@ -384,18 +384,23 @@ pub(crate) fn stored(state: &State<Body>, slot: &Slot<Body>, time: Millis) -> Op
 }
 
 fn claimed_of(state: &State<Body>, slot: &Slot<Body>) -> Sight<Claimed> {
-    let seen = Claimed {
-        id: (&slot.id).into(),
+    glimpse_of(state, slot).told()
+}
+
+fn glimpse_of(state: &State<Body>, slot: &Slot<Body>) -> Glimpse {
+    let lane = state.lane_of(slot);
+    Glimpse {
+        seq: slot.seq,
+        id: slot.id.clone(),
         token: slot.token,
         attempt: slot.attempts,
         max_attempts: slot.max_attempts,
         priority: slot.priority,
         eligible_at: WallTime::from_millis(slot.eligible_at),
-        partition: state.lane_of(slot).map(str::to_owned),
-        errors: errors_of(slot),
-        body: slot.body.bytes().unwrap_or_default(),
-    };
-    Sight { seen, seq: slot.seq, absent: slot.body.spot() }
+        body: slot.body.clone(),
+        texts: (lane.is_some() || slot.extra.is_some())
+            .then(|| Box::new(Texts { partition: lane.map(str::to_owned), errors: errors_of(slot) })),
+    }
 }
 
 /// What the last attempts of an item failed with.

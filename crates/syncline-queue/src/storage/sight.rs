@@ -1,9 +1,13 @@
 //! An item as somebody sees it, before what it carries was fetched.
 
 use bytes::Bytes;
-use syncline_core::port::{Claimed, Stored};
+use syncline_core::{
+    Priority, WallTime,
+    port::{Claimed, Stored},
+};
 
-use super::body::Spot;
+use super::body::{Body, Spot};
+use crate::state::Id;
 
 /// What is told of an item.
 #[derive(Debug)]
@@ -20,6 +24,47 @@ impl<T> Sight<T> {
     pub(crate) fn map<U>(self, map: impl FnOnce(T) -> U) -> Sight<U> {
         let Self { seen, seq, absent } = self;
         Sight { seen: map(seen), seq, absent }
+    }
+}
+
+/// An item as it was while its queue was locked: what is cheap to copy. What is not is done once the lock is given back.
+#[derive(Debug)]
+pub(crate) struct Glimpse {
+    pub(crate) seq: u64,
+    pub(crate) id: Id,
+    pub(crate) token: u64,
+    pub(crate) attempt: u16,
+    pub(crate) max_attempts: u16,
+    pub(crate) priority: Priority,
+    pub(crate) eligible_at: WallTime,
+    pub(crate) body: Body,
+    pub(crate) texts: Option<Box<Texts>>,
+}
+
+/// What few items have.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    pub(crate) partition: Option<String>,
+    pub(crate) errors: Vec<String>,
+}
+
+impl Glimpse {
+    /// As it is told.
+    pub(crate) fn told(self) -> Sight<Claimed> {
+        let absent = self.body.spot();
+        let Texts { partition, errors } = self.texts.map(|texts| *texts).unwrap_or_default();
+        let seen = Claimed {
+            id: (&self.id).into(),
+            token: self.token,
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            priority: self.priority,
+            eligible_at: self.eligible_at,
+            partition,
+            errors,
+            body: self.body.into_bytes().unwrap_or_default(),
+        };
+        Sight { seen, seq: self.seq, absent }
     }
 }
 

@@ -40,7 +40,7 @@ impl Pushes {
             lane: new.partition,
             dedup: new.key_until(self.time),
             expires_at: new.expires_at.map(WallTime::as_millis),
-            content: new.body,
+            content: new.body.as_slice(),
         };
         put_step(&mut self.out, PUSH, seq);
         put_push(&mut self.out, &step);
@@ -75,7 +75,7 @@ mod tests {
     };
     use crate::{
         state::{Entry, Push},
-        storage::body::Body,
+        storage::{body::Body, new::Content},
     };
 
     fn new(number: u64) -> New<'static> {
@@ -87,7 +87,7 @@ mod tests {
             partition: number.is_multiple_of(2).then_some("lane"),
             dedup: number.is_multiple_of(3).then_some(("key", Duration::from_millis(5))),
             expires_at: number.is_multiple_of(5).then_some(WallTime::from_millis(7)),
-            body: b"content",
+            body: Content::Bytes(b"content"),
         }
     }
 
@@ -99,7 +99,7 @@ mod tests {
             (0..count).for_each(|number| pushes.add(70 + number, &new(number)));
             let entries = (0..count).map(|number| {
                 let (new, lane) = (new(number), new(number).partition.map(Into::into));
-                Entry::Push(Box::new(Push { lane, ..new.to_push(70 + number, 1_000, Body::new(new.body)) }))
+                Entry::Push(Box::new(Push { lane, ..new.to_push(70 + number, 1_000, Body::new(new.body.as_slice())) }))
             });
             let record = Record { is_ahead: false, time: 1_000, entries: entries.collect() };
             let bytes = pushes.finish().unwrap();

@@ -50,10 +50,10 @@ impl Shared {
                 Err(error) => error,
             };
             let body = self.inner().state.of_seq(seq).map(|slot| slot.body.clone());
-            match body.map(|body| (body.bytes(), body.spot())) {
+            match body.map(|body| (body.spot(), body.into_bytes())) {
                 None => return Fetched::Gone,
-                Some((Some(bytes), _)) => return Fetched::Here(bytes),
-                Some((None, Some(now))) if now.home != spot.home => spot = now,
+                Some((_, Some(bytes))) => return Fetched::Here(bytes),
+                Some((Some(now), None)) if now.home != spot.home => spot = now,
                 Some(_) => return Fetched::Failed(of_reading(error)),
             }
         }

@@ -54,7 +54,7 @@ impl JournalQueueStorage {
         } else {
             self.durability
         };
-        let bytes = items.clone().map(|new| new.id.len() + new.body.len()).sum();
+        let bytes = items.clone().map(|new| new.id.len() + new.body.as_slice().len()).sum();
         let mut inner = self.heard();
         let time = inner.clock.at(now);
         let mut pushes = codec::Pushes::new(time, items.len(), bytes);

@@ -9,7 +9,11 @@ use syncline_journal::Durability;
 use super::{JournalQueueStorage, carried_out, codec::Record, plan, planted};
 use crate::{
     state::{Entry, Millis, Phase},
-    storage::{body::Body, plan::Taken, sight::Sight},
+    storage::{
+        body::Body,
+        plan::Taken,
+        sight::{Glimpse, Sight},
+    },
 };
 
 /// Most times that one claim looks for others because none that it took can be read.
@@ -50,6 +54,7 @@ impl JournalQueueStorage {
             };
             (items, buried, commit)
         };
+        let items: Vec<_> = items.into_iter().map(Glimpse::told).collect();
         let taken = items.len();
         let seqs = items.iter().map(|item| item.seq).collect();
         let mut unclaimed = Unclaimed { storage: self, seqs, buried };
