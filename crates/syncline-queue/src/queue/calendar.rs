@@ -27,7 +27,8 @@ impl Default for Calendar {
 }
 
 impl Calendar {
-    /// The moment by this calendar, and how far the machine's was set forward since the moment before.
+    /// The moment by this calendar, and how far the machine's was set forward since the moment before. Of two threads that
+    /// ask at once, whoever read the machine's clocks first has the earlier moment, in whichever order they come here.
     pub(super) fn moment(&self, now: Moment) -> (Moment, Duration) {
         let steady = i64::try_from(now.steady.since_origin().as_nanos()).unwrap_or(i64::MAX);
         let wall = i64::try_from(now.wall.as_millis()).unwrap_or(i64::MAX).saturating_mul(MILLI);

@@ -59,10 +59,10 @@ impl Inner {
         under_way.done();
         let told = told?;
         let outcomes = settlements.iter().zip(&told);
-        let outcomes = outcomes.map(|(Settlement { lease, .. }, answer)| (lease.id.as_str(), lease.token, *answer));
+        let outcomes = outcomes.map(|(Settlement { lease, .. }, verdict)| (lease.id.as_str(), lease.token, *verdict));
         self.note_all(outcomes, DeadReason::Exhausted);
         let ended = settlements.into_iter().zip(told);
-        let others = ended.filter(|(_, answer)| answer.settled != Settled::Completed);
+        let others = ended.filter(|(_, verdict)| verdict.settled != Settled::Completed);
         Ok(others.map(|(Settlement { lease, .. }, _)| lease.id).collect())
     }
 }

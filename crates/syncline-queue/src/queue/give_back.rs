@@ -49,8 +49,8 @@ impl Inner {
         let under_way = UnderWay::new(&self.bell);
         let told = self.watched(self.store.settle(&settlements, self.now())).await;
         under_way.done();
-        for (lease, answer) in leases.iter().zip(told?) {
-            self.note_settled(&lease.id, lease.token, answer, DeadReason::Exhausted);
+        for (lease, verdict) in leases.iter().zip(told?) {
+            self.note_settled(&lease.id, lease.token, verdict, DeadReason::Exhausted);
         }
         Ok(())
     }

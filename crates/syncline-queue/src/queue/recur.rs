@@ -152,9 +152,9 @@ impl Inner {
         let under_way = UnderWay::new(&self.bell);
         let told = self.watched(self.store.settle(&settlements, now)).await;
         under_way.done();
-        for (answer, (items, follow)) in told?.into_iter().zip(pushed) {
+        for (verdict, (items, follow)) in told?.into_iter().zip(pushed) {
             self.upkeep.settled(1);
-            if answer.settled != Settled::Completed {
+            if verdict.settled != Settled::Completed {
                 continue;
             }
             let live = self.live_now();

@@ -298,9 +298,9 @@ impl Inner {
             let under_way = UnderWay::new(&self.bell);
             let told = self.watched(self.store.settle(&settlements, self.now())).await;
             under_way.done();
-            let answer = told?.first().copied().unwrap_or(Settled::Unknown.into());
-            self.note_settled(id, token, answer, dead);
-            let settled = answer.settled;
+            let verdict = told?.first().copied().unwrap_or(Settled::Unknown.into());
+            self.note_settled(id, token, verdict, dead);
+            let settled = verdict.settled;
             match (settled, token) {
                 (Settled::Unknown, _) => Err(QueueError::ItemNotFound(id.to_owned())),
                 (Settled::Lost, Some(_)) => Err(QueueError::LeaseLost(id.to_owned())),
@@ -312,8 +312,8 @@ impl Inner {
     }
 
     /// An outcome was taken; `dead` is why the item died, if it did.
-    pub(super) fn note_settled(&self, id: &str, token: Option<u64>, answer: Verdict, dead: DeadReason) {
-        self.note_all(std::iter::once((id, token, answer)), dead);
+    pub(super) fn note_settled(&self, id: &str, token: Option<u64>, verdict: Verdict, dead: DeadReason) {
+        self.note_all(std::iter::once((id, token, verdict)), dead);
     }
 
     /// Outcomes were taken, each of an item under a lease; `dead` is why those died that did.
@@ -346,7 +346,7 @@ impl Inner {
         if taken == 0 {
             return;
         }
-        self.events.tell_settled(outcomes.map(|(id, _, answer)| (id, answer.settled)));
+        self.events.tell_settled(outcomes.map(|(id, _, verdict)| (id, verdict.settled)));
         self.upkeep.settled(taken);
         self.free(gone);
         if deaths > 0 {

@@ -51,8 +51,8 @@ impl SyncQueue {
         let lease = Lease { id: id.to_owned(), token: Some(token) };
         let settlement = Settlement { lease, outcome: QueueOutcome::Complete { push: Vec::new() } };
         let (teller, done) = (Arc::clone(inner), id.to_owned());
-        let answer = Verdict { settled: Settled::Completed, attempt: inner.store.attempt(id, Some(token)) };
-        let told = Box::new(move || teller.note_settled(&done, Some(token), answer, DeadReason::Exhausted));
+        let verdict = Verdict { settled: Settled::Completed, attempt: inner.store.attempt(id, Some(token)) };
+        let told = Box::new(move || teller.note_settled(&done, Some(token), verdict, DeadReason::Exhausted));
         let staged = self.journaled()?.stage_settle(transaction, &settlement, inner.now(), told);
         match staged.map_err(QueueError::of_storage)? {
             Settled::Unknown => Err(QueueError::ItemNotFound(id.to_owned())),

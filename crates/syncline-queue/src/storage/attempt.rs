@@ -30,13 +30,10 @@ impl From<Settled> for Verdict {
 mod tests {
     use std::time::Duration;
 
-    use syncline_core::{
-        Priority,
-        port::{Admission, Claim, InHand, Lease, Moment, NewItem, QueueOutcome, QueueStorage as _, Settlement},
-    };
+    use syncline_core::port::{Admission, Claim, InHand, Lease, Moment, QueueOutcome, QueueStorage as _, Settlement};
 
     use super::*;
-    use crate::MemoryQueueStorage;
+    use crate::{MemoryQueueStorage, storage::sample::item};
 
     fn at(ms: u64) -> Moment {
         Moment {
@@ -48,17 +45,10 @@ mod tests {
     #[tokio::test]
     async fn an_attempt_began_when_its_lease_was_taken_however_often_that_was_extended() {
         let queue = MemoryQueueStorage::new();
-        let item = NewItem {
-            id: "a".to_owned(),
-            priority: Priority::Normal,
-            due: None,
-            max_attempts: 3,
-            partition: None,
-            dedup: None,
-            expires_at: None,
-            body: "x".into(),
-        };
-        queue.push(&[item], Admission { capacity: 9, unique_ids: true }, at(1)).await.unwrap();
+        queue
+            .push(&[item("a")], Admission { capacity: 9, unique_ids: true }, at(1))
+            .await
+            .unwrap();
         let claim = Claim { most: 1, lease: Duration::from_secs(60), aging: None, in_hand: InHand::default() };
         let token = queue.claim_now(claim, at(5)).items[0].token;
         let lease = Lease { id: "a".to_owned(), token: Some(token) };

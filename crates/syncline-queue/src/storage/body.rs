@@ -40,7 +40,7 @@ pub(crate) struct Spot {
 impl Body {
     /// Content that has no home yet.
     pub(crate) fn new(bytes: &[u8]) -> Self {
-        Self { home: 0, kept: Kept::Memory(bytes.into()) }
+        Self::of(Content::Bytes(bytes))
     }
 
     /// Content that is pushed, and has no home yet.

@@ -125,8 +125,8 @@ impl Lives for Shared {
 
 impl Shared {
     fn settle(&mut self, settlement: &Settlement, time: Millis) -> Result<Verdict> {
-        let (answer, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
-        let Some(entry) = entry else { return Ok(answer) };
+        let (verdict, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
+        let Some(entry) = entry else { return Ok(verdict) };
         if let (Outcome::Complete { push }, Entry::Complete { seq }) = (&settlement.outcome, &entry) {
             let anyway = Admission { capacity: u64::MAX, unique_ids: true };
             let reserved = plan::reserve_after(&mut self.state, &[*seq], push, anyway, time)?;
@@ -137,7 +137,7 @@ impl Shared {
         } else {
             self.state.apply(entry);
         }
-        Ok(answer)
+        Ok(verdict)
     }
 
     /// Takes a step that ends an item.
@@ -236,9 +236,10 @@ impl QueueStorage for MemoryQueueStorage {
     }
 
     fn settle<'a>(&'a self, settlements: &'a [Settlement], now: Moment) -> BoxFuture<'a, Result<Vec<Settled>>> {
-        Box::pin(
-            async move { Ok(self.settle_now(settlements, now)?.into_iter().map(|answer| answer.settled).collect()) },
-        )
+        Box::pin(async move {
+            let verdicts = self.settle_now(settlements, now)?;
+            Ok(verdicts.into_iter().map(|verdict| verdict.settled).collect())
+        })
     }
 
     fn extend<'a>(&'a self, leases: &'a [Lease], lease: Duration, now: Moment) -> BoxFuture<'a, Result<Vec<bool>>> {

@@ -10,6 +10,8 @@ mod list;
 mod memory;
 mod new;
 mod plan;
+#[cfg(test)]
+mod sample;
 mod sight;
 mod taken_in;
 mod time;

@@ -125,33 +125,21 @@ pub(super) async fn on_thread<T: Send + 'static>(name: &str, work: impl FnOnce()
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::sync::Arc;
 
     use syncline_core::{
-        Instant, Priority, WallTime,
         memory::MemoryDisk,
         port::{Admission, Disk as _, Moment, NewItem, OpenMode, QueueStorage as _},
     };
     use syncline_journal::{Config, Journal};
 
     use super::*;
+    use crate::storage::sample::{at, item};
 
-    const NOW: Moment = Moment {
-        wall: WallTime::from_millis(1_000),
-        steady: Instant::from_origin(Duration::from_millis(1_000)),
-    };
+    const NOW: Moment = at(1_000);
 
     async fn push(queue: &JournalQueueStorage, id: &str, bytes: usize) {
-        let item = NewItem {
-            id: id.to_owned(),
-            priority: Priority::Normal,
-            due: None,
-            max_attempts: 1,
-            partition: None,
-            dedup: None,
-            expires_at: None,
-            body: vec![7; bytes].into(),
-        };
+        let item = NewItem { body: vec![7; bytes].into(), ..item(id) };
         queue.push(&[item], Admission { capacity: 9, unique_ids: true }, NOW).await.unwrap();
     }
 

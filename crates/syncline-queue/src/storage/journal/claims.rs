@@ -151,36 +151,19 @@ mod tests {
     };
 
     use syncline_core::{
-        Instant, Priority, WallTime,
         memory::MemoryDisk,
         port::{Admission, DeadReason, InHand, NewItem, QueueStorage as _},
     };
     use syncline_journal::{Config, Journal};
 
     use super::*;
-
-    fn at(ms: u64) -> Moment {
-        Moment {
-            wall: WallTime::from_millis(ms),
-            steady: Instant::from_origin(Duration::from_millis(ms)),
-        }
-    }
+    use crate::storage::sample::{at, item};
 
     #[tokio::test]
     async fn what_a_claim_buried_that_nobody_waited_for_the_next_one_tells() {
         let journal = Journal::open(Arc::new(MemoryDisk::new()), Config::default()).unwrap().journal;
         let queue = JournalQueueStorage::open(&journal, "jobs").unwrap();
-        let item = |id: &str, expires_at| NewItem {
-            id: id.to_owned(),
-            priority: Priority::Normal,
-            due: None,
-            max_attempts: 3,
-            partition: None,
-            dedup: None,
-            expires_at,
-            body: "x".into(),
-        };
-        let items = [item("old", Some(at(2).wall)), item("a", None)];
+        let items = [NewItem { expires_at: Some(at(2).wall), ..item("old") }, item("a")];
         let room = Admission { capacity: 9, unique_ids: true };
         queue.push(&items, room, at(1)).await.unwrap();
         let claim = Claim { most: 1, lease: Duration::from_secs(60), aging: None, in_hand: InHand::default() };

@@ -96,36 +96,20 @@ mod tests {
     };
 
     use syncline_core::{
-        Instant, Priority, WallTime,
         memory::MemoryDisk,
-        port::{
-            Admission, Claim, InHand, Lease, NewItem, QueueOutcome, QueueStorage as _, Settlement, Standing, Stored,
-        },
+        port::{Admission, Claim, InHand, Lease, QueueOutcome, QueueStorage as _, Settlement, Standing, Stored},
     };
     use syncline_journal::{Config, Journal};
 
     use super::*;
-
-    fn at(ms: u64) -> Moment {
-        Moment {
-            wall: WallTime::from_millis(ms),
-            steady: Instant::from_origin(Duration::from_millis(ms)),
-        }
-    }
+    use crate::storage::sample::{at, item};
 
     async fn with_a_dead_one(journal: &Journal) -> JournalQueueStorage {
         let queue = JournalQueueStorage::open(journal, "jobs").unwrap();
-        let item = NewItem {
-            id: "a".to_owned(),
-            priority: Priority::Normal,
-            due: None,
-            max_attempts: 3,
-            partition: None,
-            dedup: None,
-            expires_at: None,
-            body: "x".into(),
-        };
-        queue.push(&[item], Admission { capacity: 9, unique_ids: true }, at(1)).await.unwrap();
+        queue
+            .push(&[item("a")], Admission { capacity: 9, unique_ids: true }, at(1))
+            .await
+            .unwrap();
         let lease = Duration::from_secs(60);
         let claim = Claim { most: 1, lease, aging: None, in_hand: InHand::default() };
         let claimed = queue.claim(claim, at(1)).await.unwrap().items.remove(0);

@@ -2,21 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use syncline_core::{
-    Instant, Priority, WallTime,
-    port::{Admission, Moment, NewItem, QueueStorage as _},
-};
+use syncline_core::port::{Admission, Moment, QueueStorage as _};
 use syncline_journal::{Config, Journal};
 use syncline_testkit::{SimDisk, seed};
 
 use super::JournalQueueStorage;
-use crate::{Durability, QueueConfig, queue::settings};
-
-const NOW: Moment = Moment {
-    wall: WallTime::from_millis(1_000),
-    steady: Instant::from_origin(Duration::from_millis(1_000)),
+use crate::{
+    Durability, QueueConfig,
+    queue::settings,
+    storage::sample::{at, item},
 };
+
+const NOW: Moment = at(1_000);
 /// Far more than are needed until a sync was due.
 const PUSHES_MAX: usize = 100_000;
 
@@ -33,18 +30,8 @@ fn open(disk: &SimDisk, config: &QueueConfig) -> Life {
 }
 
 async fn push(life: &Life, id: &str) {
-    let item = NewItem {
-        id: id.to_owned(),
-        priority: Priority::Normal,
-        due: None,
-        max_attempts: 1,
-        partition: None,
-        dedup: None,
-        expires_at: None,
-        body: Bytes::from_static(b"x"),
-    };
     life.queue
-        .push(&[item], Admission { capacity: u64::MAX, unique_ids: true }, NOW)
+        .push(&[item(id)], Admission { capacity: u64::MAX, unique_ids: true }, NOW)
         .await
         .unwrap();
 }

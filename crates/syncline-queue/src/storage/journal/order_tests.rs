@@ -5,17 +5,19 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use bytes::Bytes;
 use syncline_core::{
-    Instant, Priority, Result, WallTime,
+    Result,
     memory::MemoryDisk,
-    port::{Admission, Claim, InHand, Lease, Moment, NewItem, QueueOutcome, QueueStorage as _, Settlement},
+    port::{Admission, Claim, InHand, Lease, QueueOutcome, QueueStorage as _, Settlement},
     rt,
 };
 use syncline_journal::{Config, Entry as Told, Journal, Owner};
 
 use super::{JournalQueueStorage, codec, codec::Record};
-use crate::state::Entry;
+use crate::{
+    state::Entry,
+    storage::sample::{at, item},
+};
 
 const THREADS: usize = 4;
 const ROUNDS: u64 = 150;
@@ -32,24 +34,9 @@ impl Owner for Reader {
 }
 
 async fn work(queue: &JournalQueueStorage, clock: &AtomicU64, thread: usize) -> Result<()> {
-    let now = || {
-        let ms = clock.fetch_add(1, Relaxed);
-        Moment {
-            wall: WallTime::from_millis(ms),
-            steady: Instant::from_origin(std::time::Duration::from_millis(ms)),
-        }
-    };
+    let now = || at(clock.fetch_add(1, Relaxed));
     for round in 0..ROUNDS {
-        let item = NewItem {
-            id: format!("{thread}/{round}"),
-            priority: Priority::Normal,
-            due: None,
-            max_attempts: 3,
-            partition: None,
-            dedup: None,
-            expires_at: None,
-            body: Bytes::from_static(b"x"),
-        };
+        let item = item(&format!("{thread}/{round}"));
         queue.push(&[item], Admission { capacity: 1_000_000, unique_ids: true }, now()).await?;
         let claim = Claim {
             most: 2,

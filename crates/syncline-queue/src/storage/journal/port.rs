@@ -31,7 +31,7 @@ impl QueueStorage for JournalQueueStorage {
     fn settle<'a>(&'a self, settlements: &'a [Settlement], now: Moment) -> BoxFuture<'a, Result<Vec<Settled>>> {
         Box::pin(async move {
             let told = self.settle_all(settlements, now).await?;
-            Ok(told.into_iter().map(|answer| answer.settled).collect())
+            Ok(told.into_iter().map(|verdict| verdict.settled).collect())
         })
     }
 

@@ -27,9 +27,9 @@ impl Inner {
         let (mut reserved, mut done) = (Reserved::default(), Vec::new());
         plan::approach(&self.state, settlements);
         for settlement in settlements {
-            let (answer, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
+            let (verdict, entry) = plan::settle(&self.state, &settlement.lease, &settlement.outcome, time);
             let Some((seq, entry)) = entry.and_then(|entry| Some((seq_of(&entry)?, entry))) else {
-                told.push(answer);
+                told.push(verdict);
                 continue;
             };
             if self.settling.contains_key(&seq) {
@@ -59,7 +59,7 @@ impl Inner {
             let until = self.state.hold_lease(seq);
             self.settling.insert(seq, until);
             held.push(seq);
-            told.push(answer);
+            told.push(verdict);
         }
         Ok((told, Record { is_ahead: false, time, entries }, reserved, held))
     }

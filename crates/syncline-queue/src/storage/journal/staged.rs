@@ -91,7 +91,7 @@ impl JournalQueueStorage {
             inner.settle(std::slice::from_ref(settlement), time)?
         };
         self.stage(transaction, record, (reserved, held), told)?;
-        Ok(settled.first().map_or(Settled::Unknown, |answer| answer.settled))
+        Ok(settled.first().map_or(Settled::Unknown, |verdict| verdict.settled))
     }
 
     fn stage(

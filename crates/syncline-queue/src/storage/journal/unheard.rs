@@ -146,39 +146,22 @@ impl Wake for Ring {
 mod tests {
     use std::time::Duration;
 
-    use syncline_core::{
-        Instant, Priority, WallTime,
-        port::{
-            Admission, BoxFuture, Claim, InHand, Lease, Moment, NewItem, Pushed, QueueOutcome, QueueStorage as _,
-            Settlement,
-        },
+    use syncline_core::port::{
+        Admission, BoxFuture, Claim, InHand, Lease, NewItem, Pushed, QueueOutcome, QueueStorage as _, Settlement,
     };
     use syncline_journal::{Config, Journal};
     use syncline_testkit::SimDisk;
 
     use super::*;
-    use crate::JournalQueueStorage;
+    use crate::{
+        JournalQueueStorage,
+        storage::sample::{self, at},
+    };
 
     const ROOM: Admission = Admission { capacity: 3, unique_ids: true };
 
-    fn at(ms: u64) -> Moment {
-        Moment {
-            wall: WallTime::from_millis(ms),
-            steady: Instant::from_origin(Duration::from_millis(ms)),
-        }
-    }
-
     fn item(id: &str, bytes: usize) -> NewItem {
-        NewItem {
-            id: id.to_owned(),
-            priority: Priority::Normal,
-            due: None,
-            max_attempts: 3,
-            partition: None,
-            dedup: None,
-            expires_at: None,
-            body: vec![0; bytes].into(),
-        }
+        NewItem { body: vec![0; bytes].into(), ..sample::item(id) }
     }
 
     fn claim() -> Claim {
