@@ -9,7 +9,7 @@ use super::{
     id::Id,
     pages::Pages,
     slot::{Phase, Slot},
-    table::{SIDE_BY_SIDE, Table},
+    table::Table,
     twins::Twins,
 };
 
@@ -224,24 +224,12 @@ impl<B> Slab<B> {
     /// Indexes the first item of each id; returns the others.
     fn index_firsts(&mut self) -> Vec<u32> {
         self.by_id = Table::with_room(self.taken);
-        let (mut twins, mut batch) = (Vec::new(), Vec::with_capacity(SIDE_BY_SIDE));
         let Self { places, by_id, hasher, .. } = self;
         let id = |at: u32| places.get(at).and_then(Place::slot).map(|slot| &slot.id);
-        let mut slots = (0..)
+        let slots = (0..)
             .zip(places.iter_from(0))
-            .filter_map(|(at, place)| place.slot().map(|slot| (at, slot)));
-        loop {
-            batch.extend(slots.by_ref().take(SIDE_BY_SIDE).map(|(at, slot)| (hasher.hash_one(&slot.id), at)));
-            if batch.is_empty() {
-                return twins;
-            }
-            by_id.approach(batch.iter().map(|(hash, _)| *hash));
-            for (hash, at) in batch.drain(..) {
-                if !by_id.insert_first(hash, at, |other| id(other) == id(at)) {
-                    twins.push(at);
-                }
-            }
-        }
+            .filter_map(|(at, place)| place.slot().map(|slot| (hasher.hash_one(&slot.id), at)));
+        by_id.insert_firsts(slots, |one, other| id(one) == id(other))
     }
 
     fn place(&mut self, slot: Slot<B>) -> Option<u32> {

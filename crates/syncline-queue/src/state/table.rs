@@ -20,7 +20,7 @@ const LOAD: usize = 7;
 /// Levels that an entry's bits of its hash are good for.
 const LEVELS: u32 = 8;
 /// Buckets that are fetched side by side.
-pub(crate) const SIDE_BY_SIDE: usize = 32;
+const SIDE_BY_SIDE: usize = 32;
 /// Numbers of buckets that stand behind others begin here.
 const BEHIND: u32 = 1 << 31;
 
@@ -128,7 +128,7 @@ impl Table {
     /// An empty one that does not grow before it holds more than `len` numbers.
     pub(crate) fn with_room(len: usize) -> Self {
         let mut table = Self::default();
-        for _ in 0..len.div_ceil(LOAD).min(BEHIND as usize) {
+        for _ in 0..len.div_ceil(LOAD).clamp(1, BEHIND as usize) {
             table.buckets.push(Bucket::default());
         }
         table
@@ -143,20 +143,48 @@ impl Table {
             for (few, hash) in few.iter_mut().zip(&mut hashes) {
                 (*few, count) = (hash, count + 1);
             }
-            let homes = few.iter().take(count).filter_map(|hash| self.bucket(self.home(*hash)?.bucket));
-            black_box(homes.fold(0, |sum, bucket| sum | bucket.next));
+            self.fetch(few.iter().take(count).filter_map(|hash| self.home(*hash)));
         }
     }
 
-    /// Adds a number where there is none that `is_it`, and says whether it did. For a table that has [room](Self::with_room).
-    pub(crate) fn insert_first(&mut self, hash: u64, number: u32, is_it: impl Fn(u32) -> bool) -> bool {
-        let Some(home) = self.home(hash) else { return false };
-        let is_first = self.find_from(home, is_it).is_none();
-        if is_first {
-            self.put(home, number);
-            self.len += 1;
+    fn fetch(&self, homes: impl Iterator<Item = Home>) {
+        let buckets = homes.filter_map(|home| self.bucket(home.bucket));
+        black_box(buckets.fold(0, |sum, bucket| sum | bucket.next));
+    }
+
+    /// Adds each number under its hash, where there is none that `is_same`; returns the others. For a table that has
+    /// [room](Self::with_room) for all.
+    pub(crate) fn insert_firsts(
+        &mut self,
+        mut numbers: impl Iterator<Item = (u64, u32)>,
+        is_same: impl Fn(u32, u32) -> bool,
+    ) -> Vec<u32> {
+        let (mut others, mut few) = (Vec::new(), Vec::with_capacity(SIDE_BY_SIDE));
+        loop {
+            let homes = numbers.by_ref().filter_map(|(hash, number)| Some((self.home(hash)?, number)));
+            few.extend(homes.take(SIDE_BY_SIDE));
+            if few.is_empty() {
+                return others;
+            }
+            self.fetch(few.iter().map(|(home, _)| *home));
+            let refused = few.drain(..).filter(|(home, number)| !self.insert_first(*home, *number, &is_same));
+            others.extend(refused.map(|(_, number)| number));
         }
-        is_first
+    }
+
+    fn insert_first(&mut self, home: Home, number: u32, is_same: impl Fn(u32, u32) -> bool) -> bool {
+        // Most find nothing that looks like them, and room in the first bucket.
+        let put_at_once = |bucket: &mut Bucket| {
+            bucket.next == 0 && bucket.under(home.tag).next().is_none() && bucket.put(home.tag, number)
+        };
+        if !self.bucket_mut(home.bucket).is_some_and(put_at_once) {
+            if self.find_from(home, |other| is_same(other, number)).is_some() {
+                return false;
+            }
+            self.put(home, number);
+        }
+        self.len += 1;
+        true
     }
 
     /// Adds a number, which must be new. `hash_of` is asked for the hashes of others.
@@ -436,10 +464,11 @@ mod tests {
     fn one_with_room_is_filled_without_growing() {
         let mut table = Table::with_room(20_000);
         let count = table.buckets.len();
-        for number in (0..20_000).filter(|number| number % 100 != 7) {
-            assert!(table.insert_first(hash(number), number, |other| other == number));
-            assert!(!table.insert_first(hash(number), number, |other| other == number));
-        }
+        let numbers = || (0..20_000).filter(|number| number % 100 != 7).map(|number| (hash(number), number));
+        let is_same = |one, other| one == other;
+        assert!(table.insert_firsts(numbers(), is_same).is_empty());
+        let again: Vec<_> = numbers().map(|(_, number)| number).collect();
+        assert_eq!(table.insert_firsts(numbers(), is_same), again);
         assert_eq!(table.buckets.len(), count);
         assert_is_in_order(&table, hash);
         for number in 20_000..40_000 {
