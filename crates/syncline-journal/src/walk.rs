@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Bytes read at a time, unless another number is asked for. A frame that is larger is read whole.
-const WINDOW: usize = 1_024 * 1_024;
+const WINDOW: usize = 512 * 1_024;
 /// Frames of which fewer fit into what is read at a time are read one by one, where all are looked at.
 const FRAMES_MIN: usize = 4;
 
