@@ -1,12 +1,16 @@
-//! A backlog that is opened by a process of its own. An allocator keeps what a process gave back, so that what is resident
-//! after several openings in one says more about the earlier ones than about the last.
+//! A backlog that is opened by a process of its own, as one that was closed is. An allocator keeps what a process gave back, so
+//! that what several openings in one take, and what is resident after them, says as much about the earlier ones.
 
 use std::{
     path::Path,
     process::{Command, Output},
+    time::Duration,
 };
 
-use syncline_core::port::QueueStorage as _;
+use syncline_core::{
+    port::{Clock as _, QueueStorage as _},
+    rt::SystemClock,
+};
 
 use super::{payloads, resident};
 use crate::{Result, args::Room};
@@ -18,6 +22,8 @@ pub(super) struct Opened {
     pub(super) waiting: u64,
     /// Bytes that are resident.
     pub(super) resident: u64,
+    /// How long the opening took.
+    pub(super) opening: Duration,
 }
 
 /// Starts a process that opens the backlog in `dir`, which nobody may have open, and waits for its end.
@@ -29,20 +35,25 @@ pub(super) fn open(dir: &Path) -> Result<Opened> {
 
 /// That process: opens the backlog in `dir` and says what [`open`] reads.
 pub(crate) fn run(dir: &Path) -> Result {
+    let begun = SystemClock.now();
     let (queue, journal) = payloads::open(dir)?;
+    let opening = SystemClock.now().saturating_since(begun);
     let resident = resident::bytes()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let stats = runtime.block_on(queue.stats(payloads::now()))?;
-    println!("{} {resident}", stats.waiting.iter().sum::<u64>());
+    println!("{} {resident} {}", stats.waiting.iter().sum::<u64>(), opening.as_nanos());
     payloads::close((queue, journal))
 }
 
 fn read(output: &Output) -> Result<Opened> {
     let said = String::from_utf8_lossy(&output.stdout);
-    let numbers = said.trim().split_once(' ').filter(|_| output.status.success());
-    let opened = numbers.and_then(|(waiting, resident)| {
-        Some(Opened { waiting: waiting.parse().ok()?, resident: resident.parse().ok()? })
-    });
+    let numbers: Option<Vec<u64>> = said.split_whitespace().map(|number| number.parse().ok()).collect();
+    let opened = match numbers.as_deref() {
+        Some(&[waiting, resident, opening]) if output.status.success() => {
+            Some(Opened { waiting, resident, opening: Duration::from_nanos(opening) })
+        }
+        _ => None,
+    };
     opened.ok_or_else(|| {
         let complained = String::from_utf8_lossy(&output.stderr);
         let (status, said, complained) = (output.status, said.trim(), complained.trim());
@@ -60,15 +71,18 @@ mod tests {
 
     #[test]
     fn what_a_process_says_is_read() {
-        assert_eq!(of("echo 5000000 650117120").unwrap(), Opened { waiting: 5_000_000, resident: 650_117_120 });
+        assert_eq!(
+            of("echo 5000000 650117120 1500000000").unwrap(),
+            Opened { waiting: 5_000_000, resident: 650_117_120, opening: Duration::from_millis(1_500) }
+        );
     }
 
     #[test]
     fn a_process_that_fails_or_says_no_numbers_ends_the_run_and_is_quoted() {
         for (script, expected) in [
             (
-                "echo 1 2; echo error: it is locked >&2; exit 3",
-                "exit status: 3, and said \"1 2\": error: it is locked",
+                "echo 1 2 3; echo error: it is locked >&2; exit 3",
+                "exit status: 3, and said \"1 2 3\": error: it is locked",
             ),
             ("echo many", "exit status: 0, and said \"many\""),
             ("kill -9 $$", "signal: 9"),

@@ -43,7 +43,7 @@ impl Plan {
         memory_rounds: 9,
         backlog: 5_000_000,
         pairs: 1_000_000,
-        payloads: payloads::Size { items: 5_000_000, drained: 1_000_000, rounds: 3 },
+        payloads: payloads::Size { items: 5_000_000, drained: 1_000_000, rounds: 5 },
     };
     const QUICK: Self = Self {
         rounds: 2,

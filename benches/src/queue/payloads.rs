@@ -55,24 +55,21 @@ pub(super) fn run(scratch: &Scratch, runtime: &Runtime, size: Size) -> Result<Ve
         Measure::at_most("queue.payloads.resident_pushed_mib", resident::bytes()? as f64 / MIB, 1_024.0),
     ];
     close((queue, journal))?;
-    let alone = alone::open(room.path())?;
-    is_whole(size.items, alone.waiting)?;
-    measures.push(Measure::at_most("queue.payloads.resident_reopened_mib", alone.resident as f64 / MIB, 1_024.0));
 
     eprintln!(
         "backlog: reopened beside reading its files; with _cold both from disk, without both from the page cache"
     );
     // Whatever the disk was told to keep in memory is there from here on, for both.
     read(room.path())?;
-    let warm = reopen(room.path(), size.rounds, Cache::Warm)?;
+    let warm = reopen(room.path(), size, Cache::Warm)?;
+    measures.push(Measure::at_most("queue.payloads.resident_reopened_mib", warm.resident as f64 / MIB, 1_024.0));
     measures.push(Measure::at_least("queue.payloads.reopen_per_read", warm.ratio, 0.5));
     measures.extend(warm.speeds(""));
-    close(warm.opened)?;
-    let cold = reopen(room.path(), size.rounds, Cache::Cold)?;
+    let cold = reopen(room.path(), size, Cache::Cold)?;
     measures.push(Measure::context("queue.payloads.reopen_per_read_cold", cold.ratio));
     measures.extend(cold.speeds("_cold"));
-    let (queue, journal) = cold.opened;
 
+    let (queue, journal) = open(room.path())?;
     is_whole(size.items, runtime.block_on(queue.stats(now()))?.waiting.iter().sum())?;
     let drained = runtime.block_on(drain(&queue, size.drained))?;
     measures.push(Measure::context("queue.payloads.drain_items_per_s", per_second(size.drained, drained)));
@@ -96,12 +93,12 @@ enum Cache {
     Cold,
 }
 
-/// The turn in the middle, and what the last one opened.
+/// The turn in the middle, and most that was resident.
 struct Reopened {
     ratio: f64,
     read_mib_per_s: f64,
     reopen_mib_per_s: f64,
-    opened: (JournalQueueStorage, Journal),
+    resident: u64,
 }
 
 impl Reopened {
@@ -111,25 +108,23 @@ impl Reopened {
     }
 }
 
-/// Reads the files and opens them, in turns.
-fn reopen(dir: &Path, rounds: usize, cache: Cache) -> Result<Reopened> {
-    let (mut turns, mut opened) = (Vec::new(), None);
-    for _ in 0..rounds {
-        opened.take().map_or(Ok(()), close)?;
+/// Reads the files and has them opened, in turns.
+fn reopen(dir: &Path, size: Size, cache: Cache) -> Result<Reopened> {
+    let (mut turns, mut resident) = (Vec::new(), 0);
+    for _ in 0..size.rounds {
         let drop_them = || if cache == Cache::Cold { drop_from_cache(dir) } else { Ok(()) };
         drop_them()?;
         let (bytes, reading) = read(dir)?;
         drop_them()?;
-        let begun = SystemClock.now();
-        opened = Some(open(dir)?);
-        let opening = SystemClock.now().saturating_since(begun);
-        let [reading, opening] = [reading, opening].map(|time| bytes as f64 / MIB / time.as_secs_f64());
+        let alone = alone::open(dir)?;
+        is_whole(size.items, alone.waiting)?;
+        resident = resident.max(alone.resident);
+        let [reading, opening] = [reading, alone.opening].map(|time| bytes as f64 / MIB / time.as_secs_f64());
         turns.push((opening / reading, reading, opening));
     }
     turns.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
     let (ratio, read_mib_per_s, reopen_mib_per_s) = turns[turns.len() / 2];
-    let opened = opened.ok_or("a backlog is opened once at least")?;
-    Ok(Reopened { ratio, read_mib_per_s, reopen_mib_per_s, opened })
+    Ok(Reopened { ratio, read_mib_per_s, reopen_mib_per_s, resident })
 }
 
 pub(super) fn open(dir: &Path) -> Result<(JournalQueueStorage, Journal)> {
