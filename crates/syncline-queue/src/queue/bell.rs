@@ -28,7 +28,7 @@ pub(crate) struct Bell {
 
 impl Bell {
     /// Rings of now on are heard, once this was enabled.
-    pub(super) fn listen(&self) -> Notified<'_> {
+    pub(crate) fn listen(&self) -> Notified<'_> {
         self.notify.notified()
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 use syncline_core::{
     Error, Instant, Result,
-    port::{Buried, Retention},
+    port::{Buried, DeadReason, Retention},
 };
 
 use super::{
@@ -29,7 +29,8 @@ pub(super) struct Inner {
     pub(super) clock: QueueClock,
     /// Items being settled, and when their leases would have ended; and those that leave the dead.
     pub(super) settling: HashMap<u64, Option<Instant>>,
-    /// What claims buried whose callers did not hear of it.
+    /// What died that nobody was told of: buried by claims whose callers are gone, or by moves, for its content is damaged. The
+    /// next claim tells it.
     pub(super) untold: Vec<Buried>,
     /// Records on their way whose callers are gone. No more than wait in the journal, and those answered since the last call.
     pub(super) unheard: Vec<Unheard>,
@@ -167,7 +168,9 @@ impl Inner {
             _ => None,
         };
         let ended = self.history.end_of(&self.state, &entry, time);
+        let died = self.dying(&entry);
         match (self.state.apply(entry), arrived) {
+            (Applied::Done, None) => self.untold.extend(died),
             (Applied::Done, Some((home, bytes, in_memory))) => {
                 self.need(home, 1);
                 self.body_bytes += bytes;
@@ -185,7 +188,19 @@ impl Inner {
                 let key = key.filter(|(until, _)| *until > self.time);
                 self.part_from(body.home(), ended, key, time);
             }
-            (Applied::Done | Applied::Replaced(_) | Applied::Moot, _) => {}
+            (Applied::Replaced(_) | Applied::Moot, _) => {}
+        }
+    }
+
+    /// Whose end this is, where it is one of which no caller is told.
+    fn dying(&self, entry: &Entry<Body>) -> Option<Buried> {
+        match entry {
+            // Claims bury too, and take the step themselves; the others reject.
+            Entry::Bury { seq, reason: reason @ DeadReason::Corrupt, .. } if self.is_live => {
+                let slot = self.state.of_seq(*seq)?;
+                Some(Buried { id: (&slot.id).into(), reason: *reason })
+            }
+            _ => None,
         }
     }
 

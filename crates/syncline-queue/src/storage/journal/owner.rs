@@ -100,12 +100,17 @@ impl Owner for Shared {
     fn apply(&self, entry: syncline_journal::Entry) {
         let seq = entry.seq.get();
         let mut inner = self.inner();
+        let untold = inner.untold.len();
         let landed = codec::open(&entry.payload, seq).and_then(|record| inner.land(seq, record, &entry.payload));
         match landed {
             Ok(()) => {
+                // Whoever died on its own makes way in its partition, and nobody else says so.
+                let has_died = inner.untold.len() > untold;
                 drop(inner);
-                if let Some(bell) = self.bell.get() {
-                    bell.carried_out();
+                match self.bell.get() {
+                    Some(bell) if has_died => bell.ring_all(),
+                    Some(bell) => bell.carried_out(),
+                    None => {}
                 }
             }
             Err(error) => {
@@ -128,5 +133,110 @@ impl Owner for Shared {
         let Some(stream) = self.stream.get() else { return false };
         // Who has this queue hears of what is wrong with the journal by the next call.
         matches!(self.make_some_room(stream), Ok(Step::Handed { more: true, .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::Arc,
+        task::{Context, Waker},
+        time::Duration,
+    };
+
+    use syncline_core::{
+        memory::MemoryDisk,
+        port::{
+            Admission, Buried, Claim, Claimed, DeadReason, Disk, InHand, Lease, NewItem, OpenMode, QueueOutcome,
+            QueueStorage as _, Settlement,
+        },
+    };
+    use syncline_journal::{Config, Journal};
+
+    use crate::{
+        JournalQueueStorage,
+        queue::Bell,
+        storage::sample::{at, item},
+    };
+
+    const ROOM: Admission = Admission { capacity: 1_000, unique_ids: true };
+    const CLAIM: Claim = Claim {
+        most: 1,
+        lease: Duration::from_secs(60),
+        aging: None,
+        in_hand: InHand { most: None, of_lane: 1 },
+    };
+    const ROUNDS_MAX: usize = 1_000;
+
+    /// Flips a bit of what begins with `bytes`.
+    fn damage(disk: &MemoryDisk, bytes: &[u8]) {
+        for name in disk.list().unwrap() {
+            let file = disk.open(&name, OpenMode::Write).unwrap();
+            let mut contents = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+            file.read_at(&mut contents, 0).unwrap();
+            if let Some(at) = contents.windows(bytes.len()).position(|window| window == bytes) {
+                return file.write_at(&[bytes[0] ^ 4], at as u64).unwrap();
+            }
+        }
+        panic!("{bytes:?} is nowhere on disk");
+    }
+
+    async fn settle(queue: &JournalQueueStorage, claimed: &Claimed) {
+        let lease = Lease { id: claimed.id.clone(), token: Some(claimed.token) };
+        let done = Settlement { lease, outcome: QueueOutcome::Complete { push: Vec::new() } };
+        queue.settle(&[done], at(1)).await.unwrap();
+    }
+
+    /// What went wrong: an item that waited for its time was buried by a move, for its content was damaged. The next one of its
+    /// partition was ready from then on, and whoever slept slept on; no caller was ever told who had died.
+    #[tokio::test]
+    async fn a_burial_that_nobody_asked_for_wakes_who_waits_and_is_told_by_the_next_claim() {
+        let disk = Arc::new(MemoryDisk::new());
+        let config = Config { segment_bytes: 8 * 1_024, ..Config::default() };
+        let journal = Journal::open(Arc::clone(&disk) as _, config).unwrap().journal;
+        let queue = JournalQueueStorage::open_within(&journal, "jobs", 0).unwrap();
+        let of_lane = |id: &str| NewItem { partition: Some("lane".to_owned()), ..item(id) };
+        let first = NewItem { body: "the first of its lane".into(), ..of_lane("first") };
+        // Tried once, it waits for its time and keeps its place.
+        for one in [first, of_lane("second")] {
+            queue.push(&[one], ROOM, at(1)).await.unwrap();
+        }
+        let claimed = queue.claim(CLAIM, at(1)).await.unwrap().items.remove(0);
+        let lease = Lease { id: claimed.id, token: Some(claimed.token) };
+        let outcome = QueueOutcome::Retry { at: at(3_600_000).wall, error: "no".to_owned() };
+        queue.settle(&[Settlement { lease, outcome }], at(1)).await.unwrap();
+        assert!(queue.claim(CLAIM, at(1)).await.unwrap().items.is_empty());
+        damage(&disk, b"the first of its lane");
+        // What takes all the room of what was read leaves nothing of it.
+        queue
+            .push(&[NewItem { body: vec![7; 9_000_000].into(), ..item("large") }], ROOM, at(1))
+            .await
+            .unwrap();
+        queue.get("large", at(1)).await.unwrap().unwrap();
+        queue.cancel(&["large".to_owned()], at(1)).await.unwrap();
+
+        let bell = Arc::new(Bell::default());
+        queue.tell(Arc::clone(&bell));
+        let mut rung = pin!(bell.listen());
+        rung.as_mut().enable();
+        let mut buried = Vec::new();
+        for round in 0..ROUNDS_MAX {
+            if rung.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                break;
+            }
+            let other = NewItem { body: vec![1; 1_000].into(), ..item(&round.to_string()) };
+            queue.push(&[other], ROOM, at(1)).await.unwrap();
+            let handed = queue.claim(CLAIM, at(1)).await.unwrap();
+            buried.extend(handed.buried);
+            for claimed in &handed.items {
+                settle(&queue, claimed).await;
+            }
+            while queue.reap(at(1)).await.unwrap().more {}
+        }
+        assert_eq!(buried, [], "who died was told before anybody was woken");
+        let handed = queue.claim(CLAIM, at(1)).await.unwrap();
+        assert_eq!(handed.items.iter().map(|claimed| &*claimed.id).collect::<Vec<_>>(), ["second"]);
+        assert_eq!(handed.buried, [Buried { id: "first".to_owned(), reason: DeadReason::Corrupt }]);
     }
 }
