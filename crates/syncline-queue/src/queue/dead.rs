@@ -42,8 +42,7 @@ impl SyncQueue {
             under_way.done();
             let told = told?;
             let count = count(&told);
-            let redriven = ids.iter().zip(&told).filter(|(_, told)| **told);
-            inner.events.tell(redriven.map(|(id, _)| QueueEvent::Redriven { id: id.clone() }));
+            inner.events.tell(named(ids, &told).map(|id| QueueEvent::Redriven { id }));
             inner.book().tally.redriven(count as u64);
             inner.bell.ring(count);
             Ok(count)
@@ -64,8 +63,14 @@ impl SyncQueue {
         let inner = &*self.inner;
         let _pass = inner.gate.enter(Errand::Settle)?;
         let told = inner.watched(inner.storage().purge(ids, inner.now())).await?;
+        inner.events.tell(named(ids, &told).map(|id| QueueEvent::Purged { id }));
         Ok(count(&told))
     }
+}
+
+/// The ids of those of which it was told that they were there.
+fn named(ids: &[String], told: &[bool]) -> impl Iterator<Item = String> {
+    ids.iter().zip(told).filter(|(_, told)| **told).map(|(id, _)| id.clone())
 }
 
 fn count(told: &[bool]) -> usize {

@@ -59,6 +59,11 @@ pub enum QueueEvent {
         /// The item.
         id: String,
     },
+    /// A dead letter was thrown away because somebody said so.
+    Purged {
+        /// The item.
+        id: String,
+    },
     /// A dead letter was thrown away: it had been one for [`dead_letter_ttl`](crate::QueueConfig::dead_letter_ttl).
     DeadLetterExpired {
         /// The item.

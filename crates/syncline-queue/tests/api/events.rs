@@ -32,6 +32,10 @@ async fn each_step_of_an_item_is_told_in_order() {
     queue.pop().await.unwrap().unwrap();
     queue.complete_and_push("a", vec![item("b")]).await.unwrap();
     queue.cancel("b").await.unwrap();
+    queue.push(item("c")).await.unwrap();
+    queue.pop().await.unwrap().unwrap();
+    queue.reject("c", "no").await.unwrap();
+    queue.purge(&[id, "c".to_owned()]).await.unwrap();
     let of = |id: &str| id.to_owned();
     let steps = [
         Pushed { id: of("a") },
@@ -46,6 +50,10 @@ async fn each_step_of_an_item_is_told_in_order() {
         Completed { id: of("a") },
         Pushed { id: of("b") },
         Cancelled { id: of("b") },
+        Pushed { id: of("c") },
+        Claimed { id: of("c"), attempt: 1 },
+        Dead { id: of("c") },
+        Purged { id: of("c") },
     ];
     assert_eq!(told(&mut events, steps.len()).await, steps);
     queue.shutdown().await.unwrap();

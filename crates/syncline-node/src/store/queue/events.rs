@@ -12,7 +12,7 @@ const EVENTS_MAX: usize = 256;
 #[serde(default)]
 pub(crate) struct Happened {
     /// What: `pushed`, `claimed`, `completed`, `retried`, `dead`, `released`, `cancelled`, `redriven`,
-    /// `dead_expired`, `expired`, `missed`.
+    /// `purged`, `dead_expired`, `expired`, `missed`.
     pub(crate) event: String,
     /// To which item.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,6 +68,7 @@ impl From<QueueEvent> for Happened {
             QueueEvent::Released { id } => of("released", id),
             QueueEvent::Cancelled { id } => of("cancelled", id),
             QueueEvent::Redriven { id } => of("redriven", id),
+            QueueEvent::Purged { id } => of("purged", id),
             QueueEvent::DeadLetterExpired { id } => of("dead_expired", id),
             QueueEvent::Expired { leases, dead } => Self {
                 event: "expired".to_owned(),
@@ -93,6 +94,7 @@ mod tests {
         for (event, json) in [
             (QueueEvent::Pushed { id: "a".into() }, r#"{"event":"pushed","id":"a"}"#),
             (QueueEvent::Claimed { id: "a".into(), attempt: 2 }, r#"{"event":"claimed","id":"a","attempt":2}"#),
+            (QueueEvent::Purged { id: "a".into() }, r#"{"event":"purged","id":"a"}"#),
             (QueueEvent::DeadLetterExpired { id: "a".into() }, r#"{"event":"dead_expired","id":"a"}"#),
             (QueueEvent::Expired { leases: 1, dead: 0 }, r#"{"event":"expired","leases":1,"dead":0}"#),
             (QueueEvent::Missed { events: 7 }, r#"{"event":"missed","events":7}"#),
