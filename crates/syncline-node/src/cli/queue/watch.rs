@@ -16,9 +16,10 @@ Examples:
   syncline queue watch
   syncline --json queue watch | jq 'select(.event == \"dead\")'
 
-The first line is 'watching': from then on nothing is missed. The first word of a line says what happened: pushed, claimed, completed, retried, dead, released, cancelled, redriven, purged, dead_expired; then comes the
-item. 'expired' counts leases that ended without an outcome and items that died of it or of their age. Nobody waits for a
-watcher: one that is too slow is told how many events it has missed.
+The first line is 'watching': from then on nothing is missed. The first word of a line says what happened: pushed, claimed,
+completed, retried, dead, released, cancelled, redriven, purged, dead_expired; then comes the item. 'expired' counts leases
+that ended without an outcome and items that died of it or of their age. Nobody waits for a watcher: one that is too slow is
+told how many events it has missed.
 
 Where another process holds the directory this one ends when that one does. Where none does this one holds it until it is
 told to end, and the leases of queue pop with it.")]

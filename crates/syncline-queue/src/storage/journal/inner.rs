@@ -30,7 +30,7 @@ pub(super) struct Inner {
     /// Items being settled, and when their leases would have ended; and those that leave the dead.
     pub(super) settling: HashMap<u64, Option<Instant>>,
     /// What died that nobody was told of: buried by claims whose callers are gone, or by moves, for its content is damaged. The
-    /// next claim tells it.
+    /// next claim tells it; until then each is a dead letter too.
     pub(super) untold: Vec<Buried>,
     /// Records on their way whose callers are gone. No more than wait in the journal, and those answered since the last call.
     pub(super) unheard: Vec<Unheard>,
