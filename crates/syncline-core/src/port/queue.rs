@@ -1,6 +1,6 @@
 //! Where the items of one queue are kept.
 
-use std::{fmt::Debug, time::Duration};
+use std::{fmt::Debug, ops::AddAssign, time::Duration};
 
 use bytes::Bytes;
 
@@ -251,6 +251,16 @@ pub struct Reaped {
     pub expired: u64,
     /// There is more to do: call again.
     pub more: bool,
+}
+
+impl AddAssign for Reaped {
+    /// Both together; there is more to do where either says so.
+    fn add_assign(&mut self, other: Self) {
+        self.leases += other.leases;
+        self.dead += other.dead;
+        self.expired += other.expired;
+        self.more |= other.more;
+    }
 }
 
 /// What one call threw away of what had been dead for long enough.

@@ -72,7 +72,10 @@ impl Inner {
         }
         let mut now = self.now();
         if self.upkeep.is_due(now.steady) || self.is_dead_end_due(now.steady) {
-            self.keep_up().await?;
+            // What it has to do besides is no reason to hand nothing out. Where that fails too, its failure is the answer.
+            if let Err(error) = self.keep_up().await {
+                tracing::warn!(target: crate::TRACING_TARGET, %error, "upkeep failed; it is tried again");
+            }
             now = self.now();
         }
         let mut leave = self.leave(most, now.steady);

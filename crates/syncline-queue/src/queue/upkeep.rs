@@ -7,7 +7,7 @@ use std::{
 
 use syncline_core::{Instant, port::Reaped};
 
-use super::{Inner, QueueEvent};
+use super::{Inner, QueueEvent, bell::UnderWay};
 use crate::{QueueConfig, QueueResult};
 
 /// Most calls of the storage's upkeep in one go; what is left is for the next.
@@ -68,16 +68,35 @@ impl Inner {
     /// Does what is to be done; returns how many items it touched.
     pub(super) async fn keep_up(&self) -> QueueResult<u64> {
         self.upkeep.begin(self.clock.now());
-        let mut sum = Reaped::default();
+        let mut untold = Untold { inner: self, sum: Reaped::default() };
+        let under_way = UnderWay::new(&self.bell);
+        let ended = self.reap_all(&mut untold.sum).await;
+        under_way.done();
+        let Reaped { leases, dead, .. } = untold.sum;
+        drop(untold);
+        if ended.is_err() {
+            // More may have been done than it could say.
+            self.bell.ring_all();
+        }
+        ended?;
+        self.throw_away_dead().await?;
+        Ok(leases + dead)
+    }
+
+    async fn reap_all(&self, sum: &mut Reaped) -> QueueResult<()> {
         for _ in 0..CALLS_MAX {
             let now = self.now();
             let reaped = self.watched(self.storage().reap(now)).await?;
-            sum.leases += reaped.leases;
-            (sum.dead, sum.expired) = (sum.dead + reaped.dead, sum.expired + reaped.expired);
+            *sum += reaped;
             if !reaped.more {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Counts what was done, and wakes whom it concerns.
+    fn tell_reaped(&self, sum: Reaped) {
         let Reaped { leases, dead, .. } = sum;
         for _ in 0..CALLS_MAX {
             // Also those that another process took back, so that a probe that was lost is not waited for.
@@ -93,8 +112,6 @@ impl Inner {
         if dead > 0 {
             self.note_deaths();
         }
-        self.throw_away_dead().await?;
-        Ok(leases + dead)
     }
 
     /// Forgets leases that are over, at as many places as are looked at.
@@ -110,6 +127,18 @@ impl Inner {
         for _ in 0..count {
             self.room.notify_one();
         }
+    }
+}
+
+/// What upkeep did, told to everybody also where it fails later, or its caller goes.
+struct Untold<'a> {
+    inner: &'a Inner,
+    sum: Reaped,
+}
+
+impl Drop for Untold<'_> {
+    fn drop(&mut self) {
+        self.inner.tell_reaped(self.sum);
     }
 }
 

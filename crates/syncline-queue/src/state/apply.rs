@@ -4,6 +4,9 @@ use syncline_core::port::DeadReason;
 
 use super::{Applied, Entry, Millis, Phase, Push, Slot, State, TOKEN_BITS, reserve::slot_of};
 
+/// Why somebody died, where that could not be written.
+const UNWRITTEN: &str = "it died while the disk was full";
+
 impl<B> State<B> {
     /// Leases of now on have tokens above those of earlier times.
     pub(crate) fn reach(&mut self, now: Millis) {
@@ -38,6 +41,33 @@ impl<B> State<B> {
             // It is no item any more: whoever keeps a history keeps it.
             Entry::Ended(_) => Applied::Moot,
         }
+    }
+
+    /// Takes one step of the past. A full disk may have refused the record of one that was taken all the same: that a lease
+    /// ended, or that somebody died. Then the step that follows it tells so, for else nobody could have taken it. An attempt that
+    /// was not to count does then, rather than that one too many is given.
+    pub(crate) fn retake(&mut self, entry: Entry<B>) -> Applied<B> {
+        match entry {
+            Entry::Claim { seq } => {
+                self.put_back(seq, true, None);
+            }
+            Entry::Redrive { seq, at } if self.has_died_unwritten(seq) => {
+                self.bury(seq, at, DeadReason::Exhausted, UNWRITTEN.into());
+            }
+            _ => {}
+        }
+        self.apply(entry)
+    }
+
+    /// Whether an item lives here that somebody redrives, which is what is dead.
+    fn has_died_unwritten(&self, seq: u64) -> bool {
+        let slot = self.slab.by_seq(seq).and_then(|at| self.slab.get(at));
+        slot.is_some_and(|slot| match slot.phase {
+            Phase::Leased => true,
+            // Two redrove it at once: it is as the first of them left it.
+            Phase::Waiting | Phase::Behind => slot.attempts > 0 || slot.expires_at().is_some(),
+            Phase::Dead | Phase::Reserved => false,
+        })
     }
 
     /// It was accepted: [`Entry::Push`].
@@ -196,5 +226,57 @@ impl<B> State<B> {
             change(slot);
             self.bytes = (self.bytes + slot.weight()).saturating_sub(before);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::plain, *};
+
+    /// One item that was accepted, with what it was pushed with changed.
+    fn with_one(change: impl FnOnce(&mut Push<u64>)) -> State<u64> {
+        let mut state = State::default();
+        let mut push = plain(&state, 0);
+        change(&mut push);
+        state.apply(Entry::Push(Box::new(push)));
+        state
+    }
+
+    fn of(state: &State<u64>) -> (Phase, u16, Millis) {
+        let slot = state.of_seq(0).unwrap();
+        (slot.phase, slot.attempts, slot.eligible_at)
+    }
+
+    #[test]
+    fn a_claim_of_the_past_tells_that_the_lease_before_it_was_over() {
+        let mut state = with_one(|_| ());
+        assert_eq!(state.retake(Entry::Claim { seq: 0 }), Applied::Done);
+        assert_eq!(state.retake(Entry::Claim { seq: 0 }), Applied::Done);
+        assert_eq!((of(&state), state.counts().leased.iter().sum()), ((Phase::Leased, 2, 0), 1_u64));
+        assert_eq!(state.apply(Entry::Claim { seq: 0 }), Applied::Moot, "live it is in hand");
+    }
+
+    #[test]
+    fn a_redrive_of_the_past_tells_that_somebody_had_died() {
+        let redrive = || Entry::Redrive { seq: 0, at: 50 };
+        let mut leased = with_one(|_| ());
+        leased.apply(Entry::Claim { seq: 0 });
+        assert_eq!(leased.apply(redrive()), Applied::Moot, "live it is in hand");
+        assert_eq!(leased.retake(redrive()), Applied::Done);
+        assert_eq!(of(&leased), (Phase::Waiting, 0, 50));
+
+        let mut old = with_one(|push| push.expires_at = Some(20));
+        assert_eq!(old.retake(redrive()), Applied::Done);
+        assert_eq!((of(&old), old.of_seq(0).unwrap().expires_at()), ((Phase::Waiting, 0, 50), None));
+    }
+
+    #[test]
+    fn one_that_two_redrove_at_once_is_as_the_first_left_it() {
+        let mut state = with_one(|_| ());
+        state.apply(Entry::Claim { seq: 0 });
+        state.apply(Entry::Bury { seq: 0, at: 40, reason: DeadReason::Rejected, error: "no".into() });
+        assert_eq!(state.retake(Entry::Redrive { seq: 0, at: 50 }), Applied::Done);
+        assert_eq!(state.retake(Entry::Redrive { seq: 0, at: 60 }), Applied::Moot);
+        assert_eq!(of(&state), (Phase::Waiting, 0, 50));
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Faulty {
     pub(crate) is_down: AtomicBool,
     pub(crate) pushes: AtomicU64,
     pub(crate) reaps: AtomicU64,
+    /// From the one with this number on upkeep fails, the first being 1; never with 0.
+    pub(crate) bad_from: AtomicU64,
     pub(crate) dead_limit: AtomicU64,
     /// Replaces the content of what is claimed.
     pub(crate) damages: AtomicBool,
@@ -95,7 +97,11 @@ impl QueueStorage for Faulty {
     }
 
     fn reap(&self, now: Moment) -> BoxFuture<'_, Result<Reaped>> {
-        self.reaps.fetch_add(1, SeqCst);
+        let number = self.reaps.fetch_add(1, SeqCst) + 1;
+        if (1..=number).contains(&self.bad_from.load(SeqCst)) {
+            let error = Error::new(ErrorKind::Unavailable, "the storage gives no space back");
+            return Box::pin(async { Err(error) });
+        }
         self.inner.reap(now)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use syncline_core::port::{Clock as _, QueueStorage};
-use syncline_queue::{DeadReason, QueueConfig, QueueError, Ratio, Reason, Throughput, WallTime};
+use syncline_queue::{DeadReason, QueueConfig, QueueError, QueueEvent, Ratio, Reason, Throughput, WallTime};
 
 use super::{faulty::Faulty, *};
 
@@ -137,4 +137,36 @@ async fn numbers_of_a_storage_that_was_given_are_those_of_the_last_refresh() {
     queue.refresh().await.unwrap();
     assert_eq!((queue.size(), queue.metrics().current_size), (1, 1));
     assert!(matches!(queue.peek().await, Err(QueueError::InvalidState(_))));
+}
+
+/// What went wrong: a pop that had upkeep to do failed with it, so that nothing was handed out where an old item that nobody
+/// asked for could not be moved.
+#[tokio::test]
+async fn upkeep_that_fails_keeps_nothing_back() {
+    let storage = Faulty::new();
+    let (queue, clock) = on(&storage, QueueConfig { cleanup_interval: SECOND, ..Default::default() });
+    queue.push(item("a")).await.unwrap();
+    storage.bad_from.store(1, SeqCst);
+    clock.advance(SECOND);
+    assert_eq!(pop_id(&queue).await.as_deref(), Some("a"));
+    assert_eq!(storage.reaps.load(SeqCst), 1);
+    // Where it is all that is to be done, its failure is the answer.
+    clock.advance(queue.config().lease_duration);
+    assert!(matches!(queue.pop().await, Err(QueueError::PersistenceError(_))));
+    storage.bad_from.store(0, SeqCst);
+    assert_eq!(pop_id(&queue).await.as_deref(), Some("a"));
+}
+
+/// What went wrong: of upkeep that failed at its second step nobody heard what the first one had done.
+#[tokio::test]
+async fn what_upkeep_did_before_it_failed_is_told() {
+    let storage = Faulty::new();
+    let (queue, clock) = on(&storage, QueueConfig::default());
+    queue.push_batch((0..70).map(|n| item(&n.to_string())).collect()).await.unwrap();
+    assert_eq!(queue.pop_batch(70).await.unwrap().len(), 70);
+    let mut events = queue.events();
+    storage.bad_from.store(2, SeqCst);
+    clock.advance(queue.config().lease_duration);
+    assert!(queue.pop().await.unwrap().is_some());
+    assert_eq!(events.next().await, Some(QueueEvent::Expired { leases: 64, dead: 0 }));
 }

@@ -66,12 +66,17 @@ impl Core {
         self.files.retain(|id, _| is_open(*id) || names.mentions(*id));
     }
 
+    /// Bytes that all files take that a name or a handle stands for.
+    pub(super) fn used(&self, is_open: impl Fn(FileId) -> bool) -> u64 {
+        let named: BTreeSet<FileId> = self.names.list().map(|(_, id)| id).collect();
+        let counted = self.files().filter(|(id, _)| named.contains(id) || is_open(*id));
+        counted.map(|(_, inode)| whole_blocks(inode.len())).sum()
+    }
+
     /// Bytes left for a file that grows from `from` to `to` bytes; `Err` holds how long it can become.
     pub(super) fn reserve(&self, from: u64, to: u64, is_open: impl Fn(FileId) -> bool) -> Result<(), u64> {
         let Some(capacity) = self.capacity else { return Ok(()) };
-        let named: BTreeSet<FileId> = self.names.list().map(|(_, id)| id).collect();
-        let counted = self.files().filter(|(id, _)| named.contains(id) || is_open(*id));
-        let used: u64 = counted.map(|(_, inode)| whole_blocks(inode.len())).sum();
+        let used = self.used(is_open);
         let grown = used.saturating_sub(whole_blocks(from)).saturating_add(whole_blocks(to));
         if to <= from || grown <= capacity {
             return Ok(());

@@ -115,6 +115,12 @@ impl SimDisk {
         self.state().core.capacity = bytes;
     }
 
+    /// Bytes that files take of the space: with those that were removed while somebody has them open.
+    pub fn used(&self) -> u64 {
+        let state = self.state();
+        state.core.used(|id| state.open.contains_key(&id))
+    }
+
     /// What may be found if power were lost now: all of it where that is at most `bound` images, else `bound` samples,
     /// among them what was synced alone and all that was written.
     pub fn crash_images(&self, bound: usize, random: &SeededRandom) -> CrashImages {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syncline_core::port::{Lease, Moment, Reaped};
 
-use super::{inner::Inner, plan};
+use super::{JournalQueueStorage, inner::Inner, plan};
 use crate::{
     state::{Entry, Hold, Millis},
     storage::body::Body,
@@ -52,6 +52,36 @@ impl Inner {
                 true
             }
             _ => false,
+        }
+    }
+}
+
+/// What a call of upkeep did and has not told yet. Where it fails, or its caller is gone, the next one tells it.
+pub(super) struct Reaping<'a> {
+    storage: &'a JournalQueueStorage,
+    pub(super) reaped: Reaped,
+}
+
+impl<'a> Reaping<'a> {
+    /// With what was not told before.
+    pub(super) fn of(storage: &'a JournalQueueStorage, inner: &mut Inner, mut reaped: Reaped) -> Self {
+        reaped += std::mem::take(&mut inner.reaped);
+        Self { storage, reaped }
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.reaped.leases + self.reaped.dead == 0
+    }
+
+    pub(super) fn told(mut self) -> Reaped {
+        std::mem::take(&mut self.reaped)
+    }
+}
+
+impl Drop for Reaping<'_> {
+    fn drop(&mut self) {
+        if !self.is_nothing() {
+            self.storage.inner().reaped += Reaped { more: false, ..self.reaped };
         }
     }
 }

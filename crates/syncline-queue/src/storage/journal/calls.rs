@@ -7,9 +7,12 @@ use syncline_core::{
 use syncline_journal::Durability;
 
 use super::{
-    JournalQueueStorage, carried_out,
+    JournalQueueStorage,
+    calendar::Reaping,
+    carried_out,
     codec::{self, Record},
     plan, planted,
+    room::is_refused,
     steps::seq_of,
     unheard::{Awaited, Took},
 };
@@ -115,18 +118,29 @@ impl JournalQueueStorage {
     }
 
     pub(super) async fn reap_some(&self, now: Moment) -> Result<Reaped> {
-        let (mut reaped, commit) = {
+        let (mut done, commit) = {
             let mut inner = self.heard();
             let time = inner.clock.at(now);
             let (reaped, entries) = inner.reap(now, time);
-            inner.forget_ends(time);
             let record = Record { is_ahead: true, time, entries };
-            (reaped, self.submit(&inner, &record, Durability::Buffered)?)
+            let commit = self.submit(&inner, &record, Durability::Buffered);
+            (Reaping::of(self, &mut inner, reaped), commit)
         };
-        // What was done is done in memory; should it not be written, it is done again after a restart.
-        carried_out(commit).await?;
-        reaped.more |= self.give_room().await?;
-        Ok(reaped)
+        let written = match commit {
+            Ok(commit) => carried_out(commit).await,
+            Err(error) => Err(error),
+        };
+        // What was done is done in memory. Where the disk has no space for it, it is done again after a restart.
+        if is_refused(written)? {
+            tracing::warn!(target: crate::TRACING_TARGET, "the disk is full: ends of leases could not be written");
+        }
+        match self.give_room().await {
+            Ok(more) => done.reaped.more |= more,
+            Err(error) if done.is_nothing() => return Err(error),
+            // What was done is told first, and what went wrong by the next one.
+            Err(_) => done.reaped.more = true,
+        }
+        Ok(done.told())
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 use syncline_core::{
     Error, Instant, Result,
-    port::{Buried, DeadReason, Retention},
+    port::{Buried, DeadReason, Reaped, Retention},
 };
 
 use super::{
@@ -52,6 +52,8 @@ pub(super) struct Inner {
     /// The time of the last record.
     pub(super) time: Millis,
     pub(super) is_live: bool,
+    /// What upkeep did whose caller was told nothing of it, or of a failure alone: the next one tells it.
+    pub(super) reaped: Reaped,
     /// The first record that could not be read.
     pub(super) fault: Option<Error>,
 }
@@ -169,7 +171,8 @@ impl Inner {
         };
         let ended = self.history.end_of(&self.state, &entry, time);
         let died = self.dying(&entry);
-        match (self.state.apply(entry), arrived) {
+        let applied = if self.is_live { self.state.apply(entry) } else { self.state.retake(entry) };
+        match (applied, arrived) {
             (Applied::Done, None) => self.untold.extend(died),
             (Applied::Done, Some((home, bytes, in_memory))) => {
                 self.need(home, 1);

@@ -21,6 +21,8 @@ mod claims;
 mod dead;
 #[cfg(test)]
 mod durability_tests;
+#[cfg(test)]
+mod full_disk_tests;
 mod inner;
 mod moving;
 #[cfg(test)]
@@ -52,6 +54,7 @@ pub(crate) use self::calls::PushUnderWay;
 use self::{
     inner::Inner,
     owner::{Handing, Shared},
+    room::is_refused,
 };
 use super::{
     attempt::Attempt,
@@ -194,11 +197,10 @@ impl JournalQueueStorage {
             let mut inner = storage.inner();
             let orphans = inner.go_live()?;
             let record = inner.ahead(orphans);
-            storage.submit(&inner, &record, Durability::Buffered)?
+            storage.submit(&inner, &record, Durability::Buffered)
         };
-        if let Some(commit) = commit {
-            commit.wait()?;
-        }
+        // On a full disk the leases end all the same: those that nobody takes up end again at the next opening.
+        is_refused(commit.and_then(|commit| commit.map_or(Ok(()), |commit| commit.wait().map(drop))))?;
         storage.make_room_at_opening()?;
         storage.shared.stream.get_or_init(|| storage.stream.clone());
         Ok(storage)

@@ -150,8 +150,8 @@ impl JournalQueueStorage {
     }
 }
 
-/// Whether there was no room for the copies: then nothing moved, and it is tried later.
-fn is_refused(done: Result<()>) -> Result<bool> {
+/// Whether there was no room for what was to be written: then it is tried later.
+pub(super) fn is_refused(done: Result<()>) -> Result<bool> {
     match done {
         Ok(()) => Ok(false),
         Err(error) if error.kind() == ErrorKind::Full => Ok(true),
