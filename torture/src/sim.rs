@@ -6,6 +6,7 @@
 
 mod check;
 mod damage;
+pub(crate) mod extent;
 pub(crate) mod figure;
 mod heard;
 mod history;
@@ -23,7 +24,7 @@ use syncline_core::{Result, port::Clock as _, rt::SystemClock};
 use syncline_journal::planted::Planted;
 use syncline_testkit::SeededRandom;
 
-use self::{check::Tally, history::Told, setup::Setup};
+use self::{check::Tally, extent::Extent, history::Told, setup::Setup};
 use crate::directory;
 
 /// `Err` says which promise was broken.
@@ -31,8 +32,6 @@ type Verdict<T = ()> = std::result::Result<T, String>;
 
 /// Images of one crash: all legal ones where they are no more, else samples.
 const BOUND: usize = 15;
-/// A run has at least one history for so many images: 200 of 60 steps and 10 of 300 for half a million.
-const IMAGES_PER_HISTORY: u64 = 500_000 / 210;
 
 /// Random histories on a simulated disk, crashed at every operation.
 #[derive(Debug, Clone, clap::Args)]
@@ -40,6 +39,9 @@ pub(crate) struct Args {
     /// Ends with the history that reaches so many images; with each deliberate bug, the most it may live through
     #[arg(long, default_value_t = 500_000)]
     images: u64,
+    /// So many histories instead, of which only the answers and the openings are judged and no images: fifty times as fast
+    #[arg(long)]
+    histories: Option<u64>,
     /// Seed of the run; a drawn one is printed
     #[arg(long)]
     seed: Option<u64>,
@@ -57,6 +59,12 @@ pub(crate) struct Args {
     planted_all: bool,
 }
 
+impl Args {
+    fn extent(&self) -> Extent {
+        Extent::of(self.history, self.histories, self.images)
+    }
+}
+
 /// Runs the histories, prints the figures; 0 when every promise was kept, 1 when not.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let seed = args.seed.unwrap_or_else(syncline_testkit::seed);
@@ -67,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(u8::from(plants::all(seed, args.images, args.json) > 0)));
     }
     let start = SystemClock.now();
-    let sum = Run { seed, planted: args.planted, images: args.images, history: args.history }.run();
+    let sum = Run { seed, planted: args.planted, extent: args.extent() }.run();
     let took = SystemClock.now().saturating_since(start).as_secs_f64();
     sum.print(args.json, took);
     Ok(ExitCode::from(u8::from(sum.violations > 0)))
@@ -78,8 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 struct Run {
     seed: u64,
     planted: Option<Planted>,
-    images: u64,
-    history: Option<u64>,
+    extent: Extent,
 }
 
 /// What the histories of a run came to.
@@ -93,7 +100,7 @@ struct Sum {
 }
 
 impl Run {
-    /// Runs to the number of images, or to the first violation.
+    /// Runs as far as it is to go, or to the first violation.
     fn run(&self) -> Sum {
         let mut sum = Sum {
             histories: 0,
@@ -102,13 +109,8 @@ impl Run {
             first: None,
             trace: blake3::Hasher::new(),
         };
-        if let Some(history) = self.history {
-            self.one(history, &mut sum);
-            return sum;
-        }
-        let histories_min = self.images.div_ceil(IMAGES_PER_HISTORY);
-        while sum.violations == 0 && (sum.tally.images() < self.images || sum.histories < histories_min) {
-            self.one(sum.histories, &mut sum);
+        while sum.violations == 0 && self.extent.has_more(sum.histories, sum.tally.images()) {
+            self.one(self.extent.first() + sum.histories, &mut sum);
         }
         sum
     }
@@ -116,7 +118,7 @@ impl Run {
     fn one(&self, history: u64, sum: &mut Sum) {
         let random = SeededRandom::new(self.seed).split(history);
         let setup = Setup::draw(&random.split(0), history, self.planted);
-        let told = panic::catch_unwind(AssertUnwindSafe(|| history::run(setup, &random, BOUND)));
+        let told = panic::catch_unwind(AssertUnwindSafe(|| history::run(setup, &random, self.extent.bound(BOUND))));
         let told = told.unwrap_or_else(|_| Told {
             tally: Tally::default(),
             trace: blake3::hash(b"panic"),

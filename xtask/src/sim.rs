@@ -22,18 +22,32 @@ struct Room {
     figures: &'static str,
     /// Disk images of the short run, which every change must pass.
     short_images: u64,
+    /// Histories of the short run whose answers and openings alone are judged: what is answered wrongly, or stands wrongly at
+    /// the next opening, comes up in few histories and needs none of their images.
+    short_histories: u64,
     /// Disk images of the long run, before a release.
     long_images: u64,
+    /// Histories without images of the long run.
+    long_histories: u64,
 }
 
 const ROOMS: [Room; 2] = [
-    Room { command: "sim", figures: "sim", short_images: 500_000, long_images: 20_000_000 },
+    Room {
+        command: "sim",
+        figures: "sim",
+        short_images: 500_000,
+        short_histories: 40_000,
+        long_images: 20_000_000,
+        long_histories: 1_600_000,
+    },
     // Each image starts the threads of a journal and takes four times as long.
     Room {
         command: "queue-sim",
         figures: "sim.queue",
         short_images: 500_000,
+        short_histories: 10_000,
         long_images: 20_000_000,
+        long_histories: 400_000,
     },
 ];
 /// Images of the history that two processes must tell alike.
@@ -42,7 +56,7 @@ const TRACE_IMAGES: u64 = 20_000;
 /// Crashes the journal and the queue on a simulated disk and checks every image that could remain.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct Args {
-    /// Twenty million images of each instead of half a million
+    /// Twenty million images of each instead of half a million, and forty times the histories without
     #[arg(long)]
     pub long: bool,
     /// Replays a run; a fresh one is drawn and printed when left out
@@ -67,20 +81,34 @@ pub fn run(args: Args, build: Build) -> Result {
 }
 
 fn simulate_room(binary: &Path, room: &Room, args: Args, seed: u64) -> Result {
-    images(binary, room, args, seed)?;
+    let (images, histories) = if args.long {
+        (room.long_images, room.long_histories)
+    } else {
+        (room.short_images, room.short_histories)
+    };
+    let measures = |figures: &Figures, seconds| figures.of_images(room.figures, images, seconds).to_vec();
+    shared(binary, [room.command, "--images"], images, args, seed, measures)?;
+    let measures = |figures: &Figures, _| figures.of_histories(room.figures, histories).to_vec();
+    shared(binary, [room.command, "--histories"], histories, args, seed, measures)?;
     let planted = [room.command, "--planted-all", "--seed", &seed.to_string()];
     cmd::run(torture::command(binary).args(planted).args(args.json.then_some("--json")))?;
     same_history(binary, room, seed)
 }
 
-/// The images of the run, shared among the processors: one seed, one process, one history.
-fn images(binary: &Path, room: &Room, args: Args, seed: u64) -> Result {
-    let wanted = if args.long { room.long_images } else { room.short_images };
+/// A run of so much, shared among the processors: one seed, one process, one history.
+fn shared(
+    binary: &Path,
+    what: [&str; 2],
+    wanted: u64,
+    args: Args,
+    seed: u64,
+    measures: impl Fn(&Figures, f64) -> Vec<Measure>,
+) -> Result {
     let processes = thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let share = wanted.div_ceil(processes);
     let watch = Stopwatch::start();
     let ended: Vec<Result<String>> = thread::scope(|scope| {
-        let one = |number: u64| scope.spawn(move || simulate(binary, room, share, seed.wrapping_add(number)));
+        let one = |number: u64| scope.spawn(move || simulate(binary, what, share, seed.wrapping_add(number)));
         let running: Vec<_> = (0..processes).map(one).collect();
         let join = |run: thread::ScopedJoinHandle<'_, Result<String>>| match run.join() {
             Ok(ended) => ended,
@@ -92,7 +120,7 @@ fn images(binary: &Path, room: &Room, args: Args, seed: u64) -> Result {
     for text in ended {
         figures.add(&text?);
     }
-    for measure in figures.measures(room.figures, wanted, watch.seconds()) {
+    for measure in measures(&figures, watch.seconds()) {
         measure.print(args.json);
     }
     if figures.violations == 0 {
@@ -103,9 +131,9 @@ fn images(binary: &Path, room: &Room, args: Args, seed: u64) -> Result {
 }
 
 /// One process; what it says of a violation goes to the terminal. Its figures tell how it ended.
-fn simulate(binary: &Path, room: &Room, images: u64, seed: u64) -> Result<String> {
+fn simulate(binary: &Path, what: [&str; 2], share: u64, seed: u64) -> Result<String> {
     let mut command = torture::command(binary);
-    command.args([room.command, "--json", "--images", &images.to_string(), "--seed", &seed.to_string()]);
+    command.args(what).args([&share.to_string(), "--seed", &seed.to_string(), "--json"]);
     let output = command.stderr(Stdio::inherit()).output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // A run that broke no promise and still failed did not run to its end.
@@ -146,7 +174,15 @@ impl Figures {
         }
     }
 
-    fn measures(&self, room: &str, wanted: u64, seconds: f64) -> [Measure; 4] {
+    fn of_histories(&self, room: &str, wanted: u64) -> [Measure; 2] {
+        let name = |what: &str| format!("{room}.answers.{what}");
+        [
+            Measure::at_least(name("histories"), figure(self.histories), figure(wanted)),
+            Measure::exactly(name("violations"), figure(self.violations), 0.0),
+        ]
+    }
+
+    fn of_images(&self, room: &str, wanted: u64, seconds: f64) -> [Measure; 4] {
         let (images, name) = (figure(self.images), |what: &str| format!("{room}.{what}"));
         [
             Measure::plain(name("histories"), figure(self.histories)),
@@ -199,7 +235,7 @@ mod tests {
         let mut figures = Figures::of(one);
         figures.add(two);
         assert_eq!(figures, Figures { histories: 2, images: 42, violations: 1 });
-        let lines = figures.measures("sim", 40, 2.0).map(|measure| measure.json());
+        let lines = figures.of_images("sim", 40, 2.0).map(|measure| measure.json());
         assert!(lines[1].contains("\"held\":true") && lines[3].contains("\"held\":false"), "{lines:?}");
     }
 }

@@ -20,13 +20,13 @@ use syncline_testkit::SeededRandom;
 
 use self::{check::Tally, history::Told, setup::Setup};
 use super::bug::Bug;
-use crate::sim::figure;
+use crate::sim::{extent::Extent, figure};
 
 /// `Err` says which promise was broken.
 type Verdict<T = ()> = std::result::Result<T, String>;
 
-/// A run has at least one history for so many images, as that of the journal: 200 of 60 steps and 10 of 300 for half a million.
-const IMAGES_PER_HISTORY: u64 = 500_000 / 210;
+/// Images of one crash.
+const BOUND: usize = 15;
 
 /// Random histories of a queue on a simulated disk, crashed at every operation.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Ends with the history that reaches so many images; with each deliberate bug, the most it may live through
     #[arg(long, default_value_t = 500_000)]
     images: u64,
+    /// So many histories instead, of which only the answers and the openings are judged and no images: fifty times as fast
+    #[arg(long)]
+    histories: Option<u64>,
     /// Seed of the run; a drawn one is printed
     #[arg(long)]
     seed: Option<u64>,
@@ -51,6 +54,12 @@ pub(crate) struct Args {
     planted_all: bool,
 }
 
+impl Args {
+    fn extent(&self) -> Extent {
+        Extent::of(self.history, self.histories, self.images)
+    }
+}
+
 /// Runs the histories, prints the figures; 0 when every promise was kept, 1 when not.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let seed = args.seed.unwrap_or_else(syncline_testkit::seed);
@@ -61,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(u8::from(plants::all(seed, args.images, args.json) > 0)));
     }
     let start = SystemClock.now();
-    let sum = Run { seed, planted: args.planted, images: args.images, history: args.history }.run();
+    let sum = Run { seed, planted: args.planted, extent: args.extent() }.run();
     let took = SystemClock.now().saturating_since(start).as_secs_f64();
     sum.print(args.json, took);
     Ok(ExitCode::from(u8::from(sum.violations > 0)))
@@ -72,8 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 struct Run {
     seed: u64,
     planted: Option<Bug>,
-    images: u64,
-    history: Option<u64>,
+    extent: Extent,
 }
 
 /// What the histories of a run came to.
@@ -87,7 +95,7 @@ struct Sum {
 }
 
 impl Run {
-    /// Runs to the number of images, or to the first violation.
+    /// Runs as far as it is to go, or to the first violation.
     fn run(&self) -> Sum {
         let mut sum = Sum {
             histories: 0,
@@ -96,13 +104,8 @@ impl Run {
             first: None,
             trace: blake3::Hasher::new(),
         };
-        if let Some(history) = self.history {
-            self.one(history, &mut sum);
-            return sum;
-        }
-        let histories_min = self.images.div_ceil(IMAGES_PER_HISTORY);
-        while sum.violations == 0 && (sum.tally.images() < self.images || sum.histories < histories_min) {
-            self.one(sum.histories, &mut sum);
+        while sum.violations == 0 && self.extent.has_more(sum.histories, sum.tally.images()) {
+            self.one(self.extent.first() + sum.histories, &mut sum);
         }
         sum
     }
@@ -110,7 +113,7 @@ impl Run {
     fn one(&self, history: u64, sum: &mut Sum) {
         let random = SeededRandom::new(self.seed).split(history);
         let setup = Setup::draw(&random.split(0), history, self.planted);
-        let told = panic::catch_unwind(AssertUnwindSafe(|| history::run(setup, &random)));
+        let told = panic::catch_unwind(AssertUnwindSafe(|| history::run(setup, &random, self.extent.bound(BOUND))));
         let told = told.unwrap_or_else(|_| Told {
             tally: Tally::default(),
             trace: blake3::hash(b"panic"),

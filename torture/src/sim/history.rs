@@ -67,6 +67,9 @@ struct History {
     faulty: bool,
     /// The next records are so large that a segment is full.
     large: bool,
+    /// The segment that the opening began, and how much of it are records that it wrote again.
+    begun_with: Option<String>,
+    rewritten: u64,
     /// Bytes of essential submissions since the journal last took others.
     essential_bytes: u64,
     told: Vec<String>,
@@ -83,7 +86,7 @@ impl History {
             stale: Vec::new(),
         };
         let disk = SimDisk::new(random.split(2).word());
-        disk.collect_points(true);
+        disk.collect_points(bound > 0);
         Self {
             setup,
             random: random.split(3),
@@ -94,6 +97,8 @@ impl History {
             checker,
             faulty: false,
             large: false,
+            begun_with: None,
+            rewritten: 0,
             essential_bytes: 0,
             told: Vec::new(),
         }

@@ -2,13 +2,13 @@
 
 use syncline_journal::planted::Planted;
 
-use super::{Run, figure};
+use super::{Extent, Run, figure};
 
 /// Plants every bug in turn; returns how many were not caught within `images` images.
 pub(super) fn all(seed: u64, images: u64, json: bool) -> u64 {
     let mut missed = 0;
     for bug in Planted::ALL {
-        let run = Run { seed, planted: Some(bug), images, history: None };
+        let run = Run { seed, planted: Some(bug), extent: Extent::Images(images) };
         let sum = run.run();
         let name = format!("sim.planted.{}", figure::snake(&format!("{bug:?}")));
         figure::print(json, &name, sum.violations as f64, Some((">=", 1.0)));

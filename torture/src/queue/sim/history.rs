@@ -47,9 +47,9 @@ pub(super) struct Told {
 }
 
 /// Runs one history to its end, or to its first broken promise.
-pub(super) fn run(setup: Setup, random: &SeededRandom) -> Told {
+pub(super) fn run(setup: Setup, random: &SeededRandom, bound: usize) -> Told {
     let steps = setup.steps;
-    let mut history = History::new(setup, random);
+    let mut history = History::new(setup, random, bound);
     history.told.push("open:".to_owned());
     let mut outcome = history.reopen();
     for step in 0..steps {
@@ -79,23 +79,26 @@ struct History {
     faulty: bool,
     /// Leases as their workers know them: some ended without the worker.
     held: Vec<(String, u64)>,
+    /// Leases that were taken back since the queue was opened, and nobody was told.
+    untold: u64,
     /// Milliseconds since the beginning.
     now: u64,
     told: Vec<String>,
 }
 
 impl History {
-    fn new(setup: Setup, random: &SeededRandom) -> Self {
+    fn new(setup: Setup, random: &SeededRandom, bound: usize) -> Self {
         let checker = Checker {
             config: setup.config.clone(),
             planted: setup.planted,
             random: random.split(1),
+            bound,
             now: at(0),
             tally: Tally::default(),
             trace: blake3::Hasher::new(),
         };
         let disk = SimDisk::new(random.split(2).word());
-        disk.collect_points(true);
+        disk.collect_points(bound > 0);
         Self {
             setup,
             random: random.split(3),
@@ -105,6 +108,7 @@ impl History {
             checker,
             faulty: false,
             held: Vec::new(),
+            untold: 0,
             now: 0,
             told: Vec::new(),
         }
@@ -167,7 +171,7 @@ impl History {
             self.tell(|| "space without bound".to_owned());
             return;
         }
-        let used: u64 = self.disk.files().iter().map(|(_, len)| len.div_ceil(4_096) * 4_096).sum();
+        let used = self.disk.used();
         let bytes = used + self.random.below(3 * self.setup.config.segment_bytes);
         self.disk.set_capacity(Some(bytes));
         self.faulty = true;

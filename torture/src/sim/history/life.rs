@@ -20,7 +20,7 @@ impl History {
             last.unwrap_or_else(|| self.disk.synced_image())
         };
         self.tell(|| if killed { "kill" } else { "power loss" }.to_owned());
-        self.disk.collect_points(true);
+        self.disk.collect_points(self.checker.bound > 0);
         self.reopen()
     }
 
@@ -75,6 +75,8 @@ impl History {
         let next = judge::crash(&mut opened, view)?;
         self.model.recovered(next);
         self.essential_bytes = 0;
+        self.begun_with = self.newest_segment().map(|(name, _)| name);
+        self.rewritten = opened.report.rewritten_bytes;
         self.faulty = self.disk.has_faults() || self.setup.full;
         self.log = Some(opened.log);
         Ok(true)

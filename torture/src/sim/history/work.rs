@@ -64,7 +64,7 @@ impl History {
         let Some(mut log) = self.log.take() else { return self.reopen() };
         self.lower_needs(&mut log);
         self.log = Some(log);
-        let used = self.used();
+        let used = self.disk.used();
         self.disk.set_capacity(Some(used));
         self.faulty = true;
         self.tell(|| format!("no space beside {used} bytes"));
@@ -135,16 +135,11 @@ impl History {
             self.tell(|| "space without bound".to_owned());
             return Ok(());
         }
-        let used = self.used();
+        let used = self.disk.used();
         let bytes = used + self.random.below(3 * self.setup.config.segment_bytes);
         self.disk.set_capacity(Some(bytes));
         self.faulty = true;
         self.tell(|| format!("space for {bytes} bytes, {used} are used"));
         Ok(())
-    }
-
-    /// Bytes that the files take on the disk.
-    fn used(&self) -> u64 {
-        self.disk.files().iter().map(|(_, len)| len.next_multiple_of(4_096)).sum()
     }
 }

@@ -55,10 +55,20 @@ impl History {
         Ok(())
     }
 
-    /// Whether the opening found the space that it keeps for what frees some; on a disk fuller than that it takes what is left.
+    /// Whether the opening found the space that it keeps for what frees some, beside what it wrote again; on a disk fuller than
+    /// that it takes what is left.
     fn has_room(&self) -> bool {
-        let newest = self.disk.files().into_iter().rfind(|(name, _)| name.starts_with("00"));
-        newest.is_some_and(|(_, len)| len > self.setup.config.segment_bytes / 8)
+        let newest = self.newest_segment();
+        let rewritten = if newest.as_ref().map(|(name, _)| name) == self.begun_with.as_ref() {
+            self.rewritten
+        } else {
+            0
+        };
+        newest.is_some_and(|(_, len)| len > rewritten + self.setup.config.segment_bytes / 8)
+    }
+
+    pub(super) fn newest_segment(&self) -> Option<(String, u64)> {
+        self.disk.files().into_iter().rfind(|(name, _)| name.starts_with("00"))
     }
 
     pub(super) fn submission(&mut self, essential: bool) -> Submission {

@@ -17,8 +17,9 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// It answers once its steps are on disk, not once they are written.
     pub(super) synced: bool,
-    /// Its steps are taken in memory even where they cannot be written.
-    pub(super) anyway: bool,
+    /// It is upkeep: its steps are taken in memory even where they cannot be written, and it gives space back besides, for which
+    /// it writes records of its own.
+    pub(super) is_upkeep: bool,
 }
 
 impl History {
@@ -64,14 +65,16 @@ impl History {
         if !self.faulty {
             return Err(format!("{name} failed without a cause: {error:?}"));
         }
-        if plan.steps.is_empty() {
+        if plan.steps.is_empty() && !plan.is_upkeep {
             return Err(format!("{name} failed and had nothing to write: {error:?}"));
         }
-        if plan.anyway {
+        if plan.is_upkeep {
             plan.steps.iter().for_each(|step| apply(&mut self.model.live, step));
         }
         let is_poisoned = open.journal.stats().is_poisoned;
-        if error.kind() == ErrorKind::Full || self.model.broken.is_some() || !is_poisoned {
+        if plan.steps.is_empty() {
+            // No state of the queue was to come of it.
+        } else if error.kind() == ErrorKind::Full || self.model.broken.is_some() || !is_poisoned {
             // It was refused: nothing of it may ever stand.
             self.model.refused();
         }

@@ -31,7 +31,7 @@ impl History {
             model::apply(&mut items, &step);
             steps.push(step);
         }
-        let plan = Plan { name: "claim", steps, synced: false, anyway: false };
+        let plan = Plan { name: "claim", steps, synced: false, is_upkeep: false };
         let Some(claimed) = self.call(&plan, async |queue| Ok(queue.claim(claim, now).await?.items))? else {
             return Ok(());
         };
@@ -72,7 +72,7 @@ impl History {
             });
             settlements.push(Settlement { lease: Lease { id, token: Some(token) }, outcome });
         }
-        let plan = Plan { name: "settle", steps, synced: true, anyway: false };
+        let plan = Plan { name: "settle", steps, synced: true, is_upkeep: false };
         let now = at(self.now);
         match self.call(&plan, async |queue| queue.settle(&settlements, now).await)? {
             Some(told) if told != expected => {
@@ -144,14 +144,20 @@ impl History {
         let is_over = |item: &model::Item| matches!(item.stands, Stands::Held(until) if until <= self.now);
         let over = self.model.live.iter().filter(|(_, item)| is_over(item));
         let steps: Vec<_> = over.map(|(id, item)| model::returned(id, item)).collect();
-        let count = steps.len() as u64;
-        let plan = Plan { name: "reap", steps, synced: false, anyway: true };
+        let count = self.untold + steps.len() as u64;
+        // Until it is told, which it is not by a call that fails.
+        self.untold = count;
+        let plan = Plan { name: "reap", steps, synced: false, is_upkeep: true };
         let now = at(self.now);
         match self.call(&plan, async |queue| queue.reap(now).await)? {
             Some(reaped) if reaped.leases + reaped.dead != count => {
                 Err(format!("{count} leases are over, it took back {reaped:?}"))
             }
-            _ => Ok(()),
+            Some(_) => {
+                self.untold = 0;
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 
@@ -162,7 +168,7 @@ impl History {
         let more = 100 + self.random.below(3_000);
         let (now, until) = (at(self.now), self.now + more);
         let lease = [Lease { id: id.clone(), token: Some(token) }];
-        let plan = Plan { name: "extend", steps: Vec::new(), synced: false, anyway: false };
+        let plan = Plan { name: "extend", steps: Vec::new(), synced: false, is_upkeep: false };
         let run = async |queue: &syncline_queue::JournalQueueStorage| {
             queue.extend(&lease, Duration::from_millis(more), now).await
         };

@@ -22,7 +22,7 @@ impl History {
         self.open = None;
         self.disk = disk;
         self.tell(|| if killed { "kill" } else { "power loss" }.to_owned());
-        self.disk.collect_points(true);
+        self.disk.collect_points(self.checker.bound > 0);
         self.reopen()
     }
 
@@ -30,6 +30,7 @@ impl History {
     pub(super) fn reopen(&mut self) -> Verdict {
         self.open = None;
         self.held.clear();
+        self.untold = 0;
         for _ in 0..2 {
             if self.try_open()? {
                 return Ok(());

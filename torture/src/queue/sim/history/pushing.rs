@@ -26,7 +26,7 @@ impl History {
         }
         let fresh = items.iter().zip(&expected).filter(|(_, told)| **told == Pushed::Inserted);
         let steps = fresh.map(|(item, _)| self.pushed(item)).collect();
-        let plan = Plan { name: "push", steps, synced: true, anyway: false };
+        let plan = Plan { name: "push", steps, synced: true, is_upkeep: false };
         let now = at(self.now);
         let told = self.call(&plan, async |queue| queue.push(&items, ROOM, now).await)?;
         match told {

@@ -41,7 +41,7 @@ impl History {
         let expected = vec![self.model.live.get(&id).is_some_and(is_fit)];
         let steps = if expected == [true] { vec![step(&id)] } else { Vec::new() };
         self.tell(|| id.clone());
-        let plan = Plan { name, steps, synced: true, anyway: false };
+        let plan = Plan { name, steps, synced: true, is_upkeep: false };
         match self.call(&plan, async |queue| run(queue, vec![id]).await)? {
             Some(told) if told != expected => Err(format!("{name} told {told:?}, expected is {expected:?}")),
             _ => Ok(()),
