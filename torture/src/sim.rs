@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// Ends with the history that reaches so many images; with each deliberate bug, the most it may live through
     #[arg(long, default_value_t = 500_000)]
     images: u64,
-    /// So many histories instead, of which only the answers and the openings are judged and no images: fifty times as fast
+    /// So many histories instead, of which only the answers and the openings are judged, without images: far more in the same time
     #[arg(long)]
     histories: Option<u64>,
     /// Seed of the run; a drawn one is printed

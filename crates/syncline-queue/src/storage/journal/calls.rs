@@ -137,8 +137,11 @@ impl JournalQueueStorage {
         match self.give_room().await {
             Ok(more) => done.reaped.more |= more,
             Err(error) if done.is_nothing() => return Err(error),
-            // What was done is told first, and what went wrong by the next one.
-            Err(_) => done.reaped.more = true,
+            // What was done is told first; the next one meets what went wrong again, and tells it.
+            Err(error) => {
+                tracing::warn!(target: crate::TRACING_TARGET, %error, "no space was given back");
+                done.reaped.more = true;
+            }
         }
         Ok(done.told())
     }

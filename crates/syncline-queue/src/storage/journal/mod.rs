@@ -200,7 +200,9 @@ impl JournalQueueStorage {
             storage.submit(&inner, &record, Durability::Buffered)
         };
         // On a full disk the leases end all the same: those that nobody takes up end again at the next opening.
-        is_refused(commit.and_then(|commit| commit.map_or(Ok(()), |commit| commit.wait().map(drop))))?;
+        if is_refused(commit.and_then(|commit| commit.map_or(Ok(()), |commit| commit.wait().map(drop))))? {
+            tracing::warn!(target: crate::TRACING_TARGET, "the disk is full: ends of old leases could not be written");
+        }
         storage.make_room_at_opening()?;
         storage.shared.stream.get_or_init(|| storage.stream.clone());
         Ok(storage)
