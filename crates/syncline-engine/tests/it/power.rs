@@ -85,7 +85,7 @@ async fn on_a_full_disk_submits_are_refused_deletes_go_on_and_no_memory_leaks() 
     rig.archive.fail(Failure::Refuse(ErrorKind::Unavailable));
     let (engine, _journal) = start(&rig, &disk).await.unwrap();
     engine.submit(item("gone", "1")).await.unwrap();
-    disk.set_capacity(Some(disk.files().iter().map(|(_, len)| len.div_ceil(4_096) * 4_096).sum()));
+    disk.set_capacity(Some(disk.used()));
     let mut refused = Vec::new();
     for n in 0..200 {
         let (id, content) = (format!("k{n}"), "x".repeat(9_000));

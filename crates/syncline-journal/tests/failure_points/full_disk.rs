@@ -6,17 +6,13 @@ use syncline_journal::{
     sim::{Log, Submission},
 };
 use syncline_testkit::{
-    SeededRandom, SimDisk,
+    SeededRandom,
     disk::{Call, Effect, Fault},
 };
 
 use crate::story::{STREAM, config, open, payload, reopened, segments, standing, start, up_to, write, write_synced};
 
 const BLOCK: u64 = 4_096;
-
-fn used(disk: &SimDisk) -> u64 {
-    disk.files().iter().map(|(_, len)| len.div_ceil(BLOCK) * BLOCK).sum()
-}
 
 /// Writes until the disk is full.
 fn fill(log: &mut Log, stream: u32) -> u64 {
@@ -36,7 +32,7 @@ fn essential(log: &mut Log, stream: u32) -> syncline_core::Result<u64> {
 fn a_full_disk_refuses_new_work_and_keeps_the_old() {
     for blocks in 0..12 {
         let (disk, mut log, stream) = start(config());
-        disk.set_capacity(Some(used(&disk) + blocks * BLOCK));
+        disk.set_capacity(Some(disk.used() + blocks * BLOCK));
         let last = fill(&mut log, stream);
         log.sync().unwrap();
         assert!(log.poisoned().is_none(), "{blocks} blocks");
@@ -48,7 +44,7 @@ fn a_full_disk_refuses_new_work_and_keeps_the_old() {
 #[test]
 fn what_frees_space_is_taken_on_a_full_disk() {
     let (disk, mut log, stream) = start(config());
-    disk.set_capacity(Some(used(&disk) + 2 * BLOCK));
+    disk.set_capacity(Some(disk.used() + 2 * BLOCK));
     fill(&mut log, stream);
     for _ in 0..20 {
         essential(&mut log, stream).unwrap();
@@ -71,7 +67,7 @@ fn what_frees_space_is_taken_after_opening_on_a_full_disk() {
         drop(log);
         let disk = disk.kill_image();
         // The segment of the last process and its reserve stay or go; a new whole segment does not fit beside them.
-        disk.set_capacity(Some(used(&disk) - 2 * BLOCK + free * BLOCK));
+        disk.set_capacity(Some(disk.used() - 2 * BLOCK + free * BLOCK));
         let (mut log, _) = open(&disk, config()).unwrap();
         fill(&mut log, stream);
         let mut bytes = 0;
@@ -90,11 +86,11 @@ fn what_frees_space_is_taken_after_opening_on_a_full_disk() {
 #[test]
 fn truncation_on_a_full_disk_frees_space_and_work_goes_on() {
     let (disk, mut log, stream) = start(config());
-    disk.set_capacity(Some(used(&disk) + 6 * BLOCK));
+    disk.set_capacity(Some(disk.used() + 6 * BLOCK));
     let last = fill(&mut log, stream);
     log.sync().unwrap();
     // To the last byte: not even a manifest fits beside what is there.
-    disk.set_capacity(Some(used(&disk)));
+    disk.set_capacity(Some(disk.used()));
     log.truncate(stream, last);
     log.remove_dead().unwrap();
     assert_eq!(write(&mut log, stream).unwrap(), last + 1);
@@ -108,10 +104,10 @@ fn truncation_on_a_full_disk_frees_space_and_work_goes_on() {
 fn an_append_gives_dead_segments_back_before_it_is_refused() {
     for free in 0..12 {
         let (disk, mut log, stream) = start(config());
-        disk.set_capacity(Some(used(&disk) + free * BLOCK));
+        disk.set_capacity(Some(disk.used() + free * BLOCK));
         let last = fill(&mut log, stream);
         // Beside what is there not even a manifest fits.
-        disk.set_capacity(Some(used(&disk)));
+        disk.set_capacity(Some(disk.used()));
         log.truncate(stream, last + 1);
         assert_eq!(write(&mut log, stream).unwrap(), last + 1, "{free} blocks");
         assert!(!log.has_dead(), "{free} blocks");
@@ -126,7 +122,7 @@ fn an_append_gives_dead_segments_back_before_it_is_refused() {
 fn an_append_gives_no_segment_back_before_what_replaces_it_is_on_disk() {
     let random = SeededRandom::new(syncline_testkit::seed());
     let (disk, mut log, stream) = start(config());
-    disk.set_capacity(Some(used(&disk) + 6 * BLOCK));
+    disk.set_capacity(Some(disk.used() + 6 * BLOCK));
     fill(&mut log, stream);
     log.sync().unwrap();
     let copy = essential(&mut log, stream).unwrap();
@@ -150,7 +146,7 @@ fn an_append_that_cannot_give_dead_segments_back_is_refused_and_costs_no_reserve
     let last = log.next_seq() - 1;
     log.truncate(stream, last);
     assert!(log.has_dead());
-    disk.set_capacity(Some(used(&disk)));
+    disk.set_capacity(Some(disk.used()));
     disk.fail(Fault { call: Some(Call::Sync), skip: 0, effect: Effect::StorageFull, lasts: true });
     let large = || Submission { records: vec![(stream, vec![1; 20 * 1_024].into())], essential: false };
     assert_eq!(log.write(&[large()]).unwrap_err().kind(), ErrorKind::Full);
@@ -163,7 +159,7 @@ fn an_append_that_cannot_give_dead_segments_back_is_refused_and_costs_no_reserve
 #[test]
 fn space_that_returns_is_used_without_reopening() {
     let (disk, mut log, stream) = start(config());
-    disk.set_capacity(Some(used(&disk)));
+    disk.set_capacity(Some(disk.used()));
     let last = fill(&mut log, stream);
     disk.set_capacity(None);
     assert_eq!(write(&mut log, stream).unwrap(), last + 1);
@@ -173,7 +169,7 @@ fn space_that_returns_is_used_without_reopening() {
 fn a_registration_without_space_is_refused_and_can_be_repeated() {
     let (disk, mut log, stream) = start(config());
     write(&mut log, stream).unwrap();
-    disk.set_capacity(Some(used(&disk)));
+    disk.set_capacity(Some(disk.used()));
     assert_eq!(log.register("late").unwrap_err().kind(), ErrorKind::Full);
     log.sync().unwrap();
     disk.set_capacity(None);
@@ -186,7 +182,7 @@ fn a_registration_without_space_is_refused_and_can_be_repeated() {
 #[test]
 fn one_submission_that_is_too_large_for_the_disk_costs_the_others_nothing() {
     let (disk, mut log, stream) = start(config());
-    disk.set_capacity(Some(used(&disk) + BLOCK));
+    disk.set_capacity(Some(disk.used() + BLOCK));
     let large = Submission { records: vec![(stream, vec![1; 64 * 1_024].into())], essential: false };
     assert_eq!(log.write(&[large]).unwrap_err().kind(), ErrorKind::Full);
     assert_eq!(write(&mut log, stream).unwrap(), 1);
@@ -224,7 +220,7 @@ fn opening_on_a_full_disk_keeps_the_manifest_whose_name_is_durable() {
     assert!(log.register("late").is_err());
     drop(log);
     let disk = disk.kill_image();
-    disk.set_capacity(Some(used(&disk) - 4 * BLOCK));
+    disk.set_capacity(Some(disk.used() - 4 * BLOCK));
     disk.collect_points(true);
     drop(open(&disk, config()));
     for point in disk.take_points() {
