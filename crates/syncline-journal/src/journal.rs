@@ -315,18 +315,25 @@ impl Handle {
         }
     }
 
+    pub(crate) fn give_back(&self) -> Result<()> {
+        let done = lock(&self.shared.log).remove_dead();
+        done.inspect_err(|error| self.shared.fail(error))
+    }
+
     pub(crate) fn release(&self, stream: u32) {
         self.shared.owners.release(stream);
         lock(&self.needs).remove(&stream);
     }
 
-    pub(crate) fn space(&self, stream: u32, live_bytes: u64) -> Space {
+    pub(crate) fn space(&self, stream: u32, needed_from: u64, live_bytes: u64) -> Space {
         let live_bytes = {
             let mut needs = lock(&self.needs);
             needs.insert(stream, live_bytes);
             needs.values().sum()
         };
-        Space { live_bytes, ..lock(&self.shared.log).space() }
+        let mut log = lock(&self.shared.log);
+        log.truncate(stream, needed_from);
+        Space { live_bytes, ..log.space() }
     }
 
     /// The record `seq` of `stream`, from memory or from its segment.

@@ -91,9 +91,22 @@ impl Stream {
         self.handle.truncate(self.id, seq.get());
     }
 
-    /// Says how many bytes of records this stream needs, and returns how the journal stands.
-    pub fn space(&self, live_bytes: u64) -> Space {
-        self.handle.space(self.id, live_bytes)
+    /// Says from which record on this stream needs its records, and how many bytes of them, and returns how the journal
+    /// stands then. What that leaves needless is given back by the next [`truncate_below`](Self::truncate_below) or
+    /// [`give_back`](Self::give_back), or where there is no other space: not beside what an owner moves next.
+    pub fn space(&self, needed_from: Seq, live_bytes: u64) -> Space {
+        self.handle.space(self.id, needed_from.get(), live_bytes)
+    }
+
+    /// Gives back the space of what no stream needs here and now, where [`truncate_below`](Self::truncate_below) leaves it to
+    /// the journal's threads. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`Poisoned`](syncline_core::ErrorKind::Poisoned), now or before; [`Closed`](syncline_core::ErrorKind::Closed). Where
+    /// the disk is too full for it, it is tried again later.
+    pub fn give_back(&self) -> Result<()> {
+        self.handle.give_back()
     }
 
     /// Asks the owners of all other streams to [make room](Owner::make_room); returns whether one of them has more to do.

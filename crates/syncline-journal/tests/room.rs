@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use syncline_core::memory::MemoryDisk;
+use syncline_core::{ErrorKind, memory::MemoryDisk};
 use syncline_journal::{Config, Durability, Entry, Journal, Owner, Reservation, Seq};
 
 const SEGMENT_BYTES: u64 = 4_096;
@@ -34,7 +34,7 @@ fn space_is_that_of_all_segments_and_needs_are_those_of_all_streams() {
     let journal = open();
     let (one, other) = (Arc::new(Room::default()), Arc::new(Room::default()));
     let (one, other) = (journal.stream("one", one).unwrap(), journal.stream("other", other).unwrap());
-    let space = one.space(100);
+    let space = one.space(Seq::new(0), 100);
     assert_eq!((space.log_bytes, space.live_bytes), (SEGMENT_BYTES, 100));
     assert_eq!(
         (space.oldest_end, space.half_end),
@@ -45,14 +45,18 @@ fn space_is_that_of_all_segments_and_needs_are_those_of_all_streams() {
     for _ in 0..12 {
         one.append(Bytes::from(vec![1; 1_000]), Durability::Sync).unwrap().wait().unwrap();
     }
-    let space = other.space(50);
+    let space = other.space(Seq::new(0), 50);
     assert_eq!((space.log_bytes, space.live_bytes), (4 * SEGMENT_BYTES, 150));
     assert_eq!((space.oldest_end, space.half_end), (Seq::new(4), Seq::new(7)));
-    one.truncate_below(Seq::new(7));
-    assert_eq!(one.space(0).log_bytes, 2 * SEGMENT_BYTES, "what is needed by nobody is as good as gone");
+    let space = one.space(Seq::new(7), 0);
+    assert_eq!(space.log_bytes, 2 * SEGMENT_BYTES, "what is needed by nobody is as good as gone");
+    assert_eq!(journal.stats().segments, 4, "but it is given back when that is asked for");
+    one.give_back().unwrap();
+    assert_eq!(journal.stats().segments, 2);
     other.release();
-    assert_eq!(one.space(7).live_bytes, 7);
+    assert_eq!(one.space(Seq::new(7), 7).live_bytes, 7);
     journal.close().unwrap();
+    assert_eq!(one.give_back().unwrap_err().kind(), ErrorKind::Closed);
 }
 
 #[test]

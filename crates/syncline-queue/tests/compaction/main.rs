@@ -3,6 +3,7 @@
 mod bound;
 mod crash;
 mod ended;
+mod opening;
 
 use std::{sync::Arc, time::Duration};
 

@@ -62,6 +62,15 @@ pub(super) struct Opened {
     pub(super) journal: Journal,
 }
 
+impl Opened {
+    /// Waits until the threads of the journal have nothing left to do, so that the next call finds what it found before.
+    pub(super) fn rest(&self) {
+        while !self.journal.is_at_rest() {
+            std::thread::yield_now();
+        }
+    }
+}
+
 /// Opens images of one history.
 pub(super) struct Checker {
     pub(super) config: Config,
@@ -81,7 +90,9 @@ impl Checker {
         let random = Arc::new(self.random.split(0));
         let journal = Journal::with_random(Arc::new(disk.clone()), self.config.clone(), random)?.journal;
         let queue = JournalQueueStorage::open(&journal, "jobs")?.with_planted(self.planted.queue);
-        Ok(Opened { queue, journal })
+        let opened = Opened { queue, journal };
+        opened.rest();
+        Ok(opened)
     }
 
     /// One moment at which power may be lost or the process killed; `written` are those of `states` that a kill may leave.

@@ -4,7 +4,8 @@
 //! 2. Under the lock again, those that still stand as they did are written down whole and handed to the journal, as every
 //!    decision is: so what is decided on them later stands behind their copies.
 //! 3. Once the copies are on disk, they are the places where their items are kept.
-//! 4. Only then is the journal told that what stands before is not needed; it removes no segment before that is on disk too.
+//! 4. Only then is the journal told that what stands before is not needed, and asked for its space; it removes no segment
+//!    before that is on disk too.
 
 use syncline_core::{ErrorKind, Result};
 use syncline_journal::{Commit, Durability, Seq, Stream};
@@ -43,7 +44,8 @@ enum Errand {
 }
 
 impl Shared {
-    /// Tells the journal what is needed, and hands over the next step of what has to move. Blocks where that is on disk.
+    /// Tells the journal what is needed, and hands over the next step of what has to move. Blocks where that is on disk. The space
+    /// of what is not needed is to be [asked for](Self::ask_for_space) once the step is over.
     ///
     /// # Errors
     ///
@@ -59,9 +61,11 @@ impl Shared {
     }
 
     fn errand(&self, stream: &Stream) -> Errand {
-        let bytes = self.inner().bytes();
-        self.tell_needed(stream);
-        let space = stream.space(bytes);
+        let (needed, bytes) = {
+            let inner = self.inner();
+            (inner.needed_from(), inner.bytes())
+        };
+        let space = stream.space(Seq::new(needed), bytes);
         let mut inner = self.inner();
         match policy::goal(&space, inner.needed_from()) {
             Some(goal) => Errand::Move(inner.pick(goal, &self.underway.items())),
@@ -89,8 +93,9 @@ impl Shared {
         Ok(Step::Handed { commit: self.hand_over(stream, &inner, &record, handing)?, more: load.more })
     }
 
-    /// Tells the journal from where on it is needed.
-    pub(super) fn tell_needed(&self, stream: &Stream) {
+    /// Asks the journal for the space of what is not needed. Not while a step is on its way: the journal's threads would write
+    /// its copies and what they give back side by side, each in the other's way, in an order that is chance.
+    pub(super) fn ask_for_space(&self, stream: &Stream) {
         let needed = self.inner().needed_from();
         stream.truncate_below(Seq::new(needed));
     }
@@ -99,22 +104,27 @@ impl Shared {
 impl JournalQueueStorage {
     /// Gives space back, a bounded number of steps; returns whether there is more to do.
     pub(super) async fn give_room(&self) -> Result<bool> {
+        let moved = self.take_steps().await;
+        self.shared.ask_for_space(&self.stream);
+        match moved {
+            Ok(Step::Nothing { is_crowded }) => Ok(is_crowded && self.ask_others().await?),
+            Ok(Step::Handed { more, .. }) => Ok(more),
+            Err(error) => is_refused(Err(error)).map(|_| false),
+        }
+    }
+
+    /// Takes steps until one is the last, and returns that.
+    async fn take_steps(&self) -> Result<Step> {
+        let mut last = Step::Nothing { is_crowded: false };
         for _ in 0..STEPS_MAX {
-            match self.step_to_room().await {
-                Ok(Step::Nothing { is_crowded }) => return Ok(is_crowded && self.ask_others().await?),
-                Ok(Step::Handed { commit, more }) => {
-                    if is_refused(carried_out(commit).await)? {
-                        return Ok(false);
-                    }
-                    if !more {
-                        self.shared.tell_needed(&self.stream);
-                        return Ok(false);
-                    }
-                }
-                Err(error) => return is_refused(Err(error)).map(|_| false),
+            last = self.step_to_room().await?;
+            let Step::Handed { commit, more } = &mut last else { break };
+            carried_out(commit.take()).await?;
+            if !*more {
+                break;
             }
         }
-        Ok(true)
+        Ok(last)
     }
 
     /// One step, which waits for the disk on a thread.
@@ -137,13 +147,15 @@ impl JournalQueueStorage {
     /// The same while nobody else has the queue. Blocks.
     pub(super) fn make_room_at_opening(&self) -> Result<()> {
         for _ in 0..STEPS_MAX_AT_OPENING {
-            let done = match self.shared.make_some_room(&self.stream) {
-                Ok(Step::Nothing { .. }) => return Ok(()),
-                Ok(Step::Handed { commit, .. }) => commit.map_or(Ok(()), |commit| commit.wait().map(drop)),
-                Err(error) => Err(error),
+            let (done, is_last) = match self.shared.make_some_room(&self.stream) {
+                Ok(Step::Nothing { .. }) => (Ok(()), true),
+                Ok(Step::Handed { commit, .. }) => (commit.map_or(Ok(()), |commit| commit.wait().map(drop)), false),
+                Err(error) => (Err(error), true),
             };
-            if is_refused(done)? {
-                return Ok(());
+            let is_last = is_refused(done)? || is_last;
+            self.stream.give_back()?;
+            if is_last {
+                break;
             }
         }
         Ok(())

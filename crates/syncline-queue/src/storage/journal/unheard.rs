@@ -75,7 +75,7 @@ impl Awaited {
         let Err(error) = answer else { return Ok(took.reserved) };
         self.shared.inner().refused(&took, &error);
         if let Some(stream) = self.shared.stream.get().filter(|_| error.kind() == ErrorKind::Full) {
-            self.shared.tell_needed(stream);
+            self.shared.ask_for_space(stream);
         }
         Err(error)
     }

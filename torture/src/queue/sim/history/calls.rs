@@ -35,7 +35,7 @@ impl History {
             self.model.submit(&plan.steps);
         }
         let result = block_on(run(&open.queue));
-        rest(&open);
+        open.rest();
         self.tell(|| format!("{} -> {}", plan.name, end(&result)));
         let kept = self.answered(plan, &open, &result);
         self.open = Some(open);
@@ -103,12 +103,5 @@ impl History {
         let kill = states.get(self.model.written..).unwrap_or_default();
         let checked = self.checker.moment(&self.disk.kill_image(), states, kill);
         checked.map_err(|what| format!("crash after the answer: {what}"))
-    }
-}
-
-/// Waits until the threads of the journal have nothing left to do, so that the next call finds what it found before.
-pub(super) fn rest(open: &Opened) {
-    while !open.journal.is_at_rest() {
-        std::thread::yield_now();
     }
 }

@@ -2,7 +2,7 @@
 
 use syncline_core::ErrorKind;
 
-use super::{History, at, calls::rest};
+use super::{History, at};
 use crate::queue::sim::Verdict;
 
 impl History {
@@ -54,9 +54,6 @@ impl History {
         self.checker.now = at(self.now);
         let may_fail = self.disk.has_faults();
         let result = self.checker.open(&self.disk);
-        if let Ok(open) = &result {
-            rest(open);
-        }
         let error = result.as_ref().err().map(|error| format!("{error:?}"));
         self.tell(|| format!("open -> {}", error.as_deref().unwrap_or("ok")));
         self.check_points(0, self.model.written)?;
